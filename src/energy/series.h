@@ -1,0 +1,82 @@
+/* energy/series.h - from the readings of one channel to a repaired, never-decreasing cumulative
+ * energy, and from that to the energy of a window with its uncertainty.
+ *
+ * Repair is streaming: wraps by the channel's own modulus, resets and backwards steps, failed reads
+ * and physically impossible steps are bridged and marked, never guessed silently, never negative.
+ * Power channels are integrated by zero-order hold on their own time stamps. Pure: no I/O.
+ */
+#ifndef PJI_ENERGY_SERIES_H
+#define PJI_ENERGY_SERIES_H
+
+#include "energy/channel.h"
+
+#include <stdbool.h>
+
+/* One point of the cumulative curve; `u2_uj2` accumulates the variance of bridged parts, so that a
+ * window takes the difference at its two ends. `quality` describes the step that ends here. */
+struct pji_point {
+    int64_t t_ns;
+    double energy_uj;
+    double u2_uj2;
+    uint32_t quality;
+};
+
+struct pji_series {
+    struct pji_channel channel; /* copied */
+    bool keep;                  /* keep all points (windows after the fact) or first and last only */
+    struct pji_point *points;
+    size_t n, cap;
+    /* repair state */
+    bool started, gone;
+    int64_t last_value, last_t_ns;
+    int64_t failed_since_ns; /* 0: last reading was good */
+    double mean_power_mw;    /* of the good part: bridges resets */
+};
+
+/* keep=false: at most two points are held, memory never grows (and no allocation after init). */
+pj_status pji_series_init(struct pji_series *series, const struct pji_channel *channel, bool keep,
+                          struct pj_error *err);
+void pji_series_fini(struct pji_series *series);
+
+/* Adds a reading of this channel; readings come in order of t_ns (an earlier one is ignored and
+ * counted as nothing). For channels of role ENERGY, POWER and UNCERTAINTY; AUX channels keep their
+ * raw values in energy_uj. */
+pj_status pji_series_add(struct pji_series *series, const struct pji_reading *reading,
+                         struct pj_error *err);
+
+/* Energy of [start_ns, end_ns]: linear interpolation between points for counters, hold for power;
+ * u_ind from quantisation, refresh phase and edge interpolation (bounded by the power of the
+ * neighbouring steps), and bridged parts; u_com from gain and offset of the channel, or from the
+ * companion series `u_series` (may be NULL) which accumulates it. A window outside the readings is
+ * extended by at most one step at each side and marked PJ_QUALITY_EDGE, beyond that missing with a
+ * reason. Never fails: the result is then missing. */
+void pji_series_window(const struct pji_series *series, const struct pji_series *u_series,
+                       int64_t start_ns, int64_t end_ns, struct pj_energy *out);
+/* From the first to the last point: what `measure` reports (edges are readings: no edge term). */
+void pji_series_total(const struct pji_series *series, const struct pji_series *u_series,
+                      struct pj_energy *out);
+/* Mean of an AUX gauge over a window (time-weighted hold); NaN when there is none. */
+double pji_series_mean(const struct pji_series *series, int64_t start_ns, int64_t end_ns);
+
+/* A missing energy with a reason. */
+void pji_energy_missing(struct pj_energy *out, const char *reason);
+/* sum += part: u_ind in quadrature; u_com linearly for equal com_id, else in quadrature and com_id
+ * becomes "a+b" (cut to fit with a hash); weakest origin, joined quality. A missing part makes the
+ * sum PJ_QUALITY_PARTIAL. `sum` starts as {0} with origin MISSING and no reason. */
+void pji_energy_add(struct pj_energy *sum, const struct pj_energy *part);
+/* a - b of the same instrument: u_com subtracts linearly when com_id is equal. */
+void pji_energy_sub(struct pj_energy *out, const struct pj_energy *a, const struct pj_energy *b);
+
+/* Ratio a/b. Equal com_id: the gain part cancels, the rest of u_com combines linearly with its sign
+ * (|r_a - r_b| of the relative parts); otherwise in quadrature. u_ind always in quadrature.
+ * PJ_EINVAL when either is missing or b is 0. */
+struct pji_ratio {
+    double value;
+    double u_ind;  /* k=1 */
+    double u_com;  /* k=1, what did not cancel */
+    bool cancelled; /* the gain part cancelled */
+};
+pj_status pji_energy_ratio(struct pji_ratio *out, const struct pj_energy *a,
+                           const struct pj_energy *b, struct pj_error *err);
+
+#endif

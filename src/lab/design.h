@@ -1,0 +1,29 @@
+/* lab/design.h - factors -> cells -> planned order. Pure; the same study and seed give the same
+ * plan on every platform (core/prng.h, stream "order").
+ */
+#ifndef PJI_LAB_DESIGN_H
+#define PJI_LAB_DESIGN_H
+
+#include "lab/study.h"
+
+struct pji_planned {
+    size_t cell;       /* 0-based, in product order after exclusions */
+    int64_t block;     /* 1-based */
+    int64_t repetition; /* 1-based within the cell */
+};
+
+struct pji_plan {
+    size_t *cell_levels; /* n_cells rows of n_factors level indices */
+    size_t n_cells, n_factors;
+    struct pji_planned *trials; /* n_trials in planned order */
+    size_t n_trials, n_blocks;
+    char sha256[65]; /* over the canonical text of the plan (docs/study-file.md) */
+};
+
+/* Exclusions are sets: the union of all excluded products is removed. Randomised complete blocks:
+ * each block holds every cell once, shuffled; blocks = "none": one shuffle of all trials. */
+pj_status pji_plan_make(struct pji_plan *plan, const struct pji_study *study,
+                        struct pj_error *err);
+void pji_plan_fini(struct pji_plan *plan);
+
+#endif

@@ -1,0 +1,44 @@
+/* meter/meter.h - opens the sources of a table, samples them on a timer and hands ticks on.
+ *
+ * The sampler uses a timerfd on CLOCK_MONOTONIC; ticks that passed while it was late are skipped and
+ * counted, never caught up. No allocation and no open() after pji_meter_open. One thread.
+ */
+#ifndef PJI_METER_METER_H
+#define PJI_METER_METER_H
+
+#include "energy/trace.h"
+#include "meter/source.h"
+
+struct pji_meter;
+
+struct pji_meter_config {
+    struct pji_source_env env;
+    const struct pji_source_ops *const *sources; /* NULL-terminated, in order of preference */
+    int64_t interval_ns; /* > 0 */
+};
+
+pj_status pji_meter_open(struct pji_meter **out, const struct pji_meter_config *config,
+                         struct pj_error *err);
+void pji_meter_close(struct pji_meter *meter);
+
+const struct pji_channel_table *pji_meter_channels(const struct pji_meter *meter);
+
+/* Reads every source now (edges: baseline and last reading) or those that are due. The readings are
+ * borrowed until the next call. */
+pj_status pji_meter_read(struct pji_meter *meter, const struct pji_reading **readings, size_t *n,
+                         struct pj_error *err);
+
+/* Timer for the caller's poll loop: readable when a tick is due. */
+int pji_meter_timer_fd(const struct pji_meter *meter);
+pj_status pji_meter_timer_start(struct pji_meter *meter, struct pj_error *err);
+/* Consumes the tick: 0 = take a sample now (pji_meter_read), PJI_METER_NO_TICK = spurious. */
+enum { PJI_METER_NO_TICK = 1 };
+pj_status pji_meter_tick(struct pji_meter *meter, struct pj_error *err);
+
+struct pji_meter_stats {
+    uint64_t samples, late_ticks, failed_reads, dropped;
+    double own_cpu_s;
+};
+void pji_meter_stats(const struct pji_meter *meter, struct pji_meter_stats *out);
+
+#endif

@@ -1,0 +1,48 @@
+/* net/http.h - a thin wrapper on libcurl's multi interface: many requests in flight on one thread,
+ * keep-alive, streaming bodies, absolute deadlines. Not thread-safe on one object.
+ */
+#ifndef PJI_NET_HTTP_H
+#define PJI_NET_HTTP_H
+
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pji_http;
+
+pj_status pji_http_open(struct pji_http **out, struct pj_error *err);
+void pji_http_close(struct pji_http *http); /* aborts what is in flight (on_done is not called) */
+
+struct pji_http_request {
+    const char *method; /* "GET", "POST" */
+    const char *url;
+    const char *body;   /* borrowed until on_done; NULL: none */
+    size_t body_len;
+    const char *content_type; /* NULL: application/json when there is a body */
+    const char *bearer;       /* API key, NULL: none; never logged */
+    int64_t timeout_ns;       /* from the start of the request to its end; 0: 60 s */
+    void *context;
+    /* Bytes of the body as they arrive; t_ns is taken once for each read. May be NULL. A non-zero
+     * return aborts the transfer. */
+    int (*on_data)(void *context, const char *bytes, size_t len, int64_t t_ns);
+    /* Once, at the end. status: HTTP status, 0 when none arrived; error: "" or a sentence. The next
+     * request may be started from here. */
+    void (*on_done)(void *context, long http_status, const char *error, int64_t t_ns);
+};
+
+/* Starts a request (everything is copied except body). *sent_ns gets the time just before it was
+ * handed to the socket layer. */
+pj_status pji_http_start(struct pji_http *http, const struct pji_http_request *request,
+                         int64_t *sent_ns, struct pj_error *err);
+size_t pji_http_in_flight(const struct pji_http *http);
+/* Runs transfers until something happened, at most timeout_ns; extra_fd (>= 0) also wakes it. */
+pj_status pji_http_poll(struct pji_http *http, int64_t timeout_ns, int extra_fd,
+                        struct pj_error *err);
+
+/* One whole request, body collected (at most limit bytes; caller frees). For health and metrics. */
+pj_status pji_http_get(const char *url, const char *bearer, int64_t timeout_ns, size_t limit,
+                       char **body, long *http_status, struct pj_error *err);
+
+#endif
