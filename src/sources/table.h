@@ -1,0 +1,16 @@
+/* sources/table.h - the explicit list of instruments. Adding one is a new file src/sources/NAME.c
+ * that defines `const struct pji_source_ops pji_source_NAME`, its line in meson.build, and its
+ * declaration and row here and in table.c; the conformance suite then runs against it.
+ *
+ * Order is order of preference: where two sources offer the same domain, the earlier one's channels
+ * come first in the trace.
+ */
+#ifndef PJI_SOURCES_TABLE_H
+#define PJI_SOURCES_TABLE_H
+
+#include "meter/source.h"
+
+/* NULL-terminated. */
+extern const struct pji_source_ops *const pji_sources[];
+
+#endif
