@@ -3,7 +3,9 @@
  * The reader accepts LF and CRLF, a last line without newline, a UTF-8 byte order mark, quoted
  * fields with doubled quotes and embedded newlines, and any single-byte separator. A quote inside
  * an unquoted field, text after a closing quote or an unterminated quote is an error with line and
- * column. Memory is bounded by the longest record. Not thread-safe on one object.
+ * column, and so are a NUL byte and a record of more than 64 MiB. An empty line is a record of one
+ * empty field. Columns count bytes. Memory is bounded by the longest record. After an error the
+ * reader only repeats that it is broken. Not thread-safe on one object.
  */
 #ifndef PJI_CORE_CSV_H
 #define PJI_CORE_CSV_H

@@ -27,9 +27,11 @@ pj_status pji_num_parse_u64(const char *text, size_t len, uint64_t *value, struc
  * notation for 1e-5 <= |value| < 1e15, else exponent. value must be finite (a NaN gives "null").
  * Returns the length; out is NUL-terminated. */
 size_t pji_num_format(double value, char out[PJI_NUM_TEXT]);
-/* `value` with `digits` significant digits (1…17), plain notation where sensible: for people. */
+/* `value` with `digits` significant digits (1…17), trailing zeros kept (2.5 with 4 digits: 2.500),
+ * notation as above: for people. */
 size_t pji_num_format_digits(double value, int digits, char out[PJI_NUM_TEXT]);
-/* `value` with `decimals` digits after the point (0…17). */
+/* `value` with `decimals` digits after the point (0…17), never "-0.00"; from 1e15 on as
+ * pji_num_format. */
 size_t pji_num_format_fixed(double value, int decimals, char out[PJI_NUM_TEXT]);
 
 #endif

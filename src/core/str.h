@@ -9,8 +9,8 @@
 
 #include "core/error.h"
 
-#include <stdbool.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct pji_str {
@@ -20,7 +20,7 @@ struct pji_str {
     bool failed;
 };
 
-void pji_str_fini(struct pji_str *s); /* frees, and leaves it zeroed */
+void pji_str_fini(struct pji_str *s);  /* frees, and leaves it zeroed */
 void pji_str_clear(struct pji_str *s); /* empties, keeps memory and clears `failed` */
 void pji_str_add(struct pji_str *s, const char *text);
 void pji_str_addn(struct pji_str *s, const void *bytes, size_t len);
@@ -30,13 +30,18 @@ void pji_str_addv(struct pji_str *s, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 /* Shortest text that reads back as exactly `value` (core/num.h). */
 void pji_str_add_num(struct pji_str *s, double value);
-const char *pji_str_text(const struct pji_str *s);         /* never NULL */
+const char *pji_str_text(const struct pji_str *s);                   /* never NULL */
 pj_status pji_str_ok(const struct pji_str *s, struct pj_error *err); /* PJ_ENOMEM when failed */
 char *pji_str_take(struct pji_str *s); /* caller frees; NULL when failed; s becomes empty */
 
 /* strdup, strndup that report; result is the caller's, NULL + PJ_ENOMEM in err on failure. */
 char *pji_dup(const char *text, struct pj_error *err);
 char *pji_dupn(const char *text, size_t len, struct pj_error *err);
+
+/* text[0..len) made fit for a message: control characters become '?', long text is cut with "..."
+ * at a UTF-8 boundary. Returns `out`. */
+enum { PJI_EXCERPT = 64 };
+const char *pji_excerpt(const char *text, size_t len, char out[PJI_EXCERPT]);
 
 /* Edit distance helper for "did you mean": the candidate nearest to `word` (Damerau-Levenshtein
  * distance at most max(1, len/3)), or NULL. Candidates end with a NULL pointer. */
