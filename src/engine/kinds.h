@@ -1,0 +1,16 @@
+/* engine/kinds.h - the rows of engine/table.c, each defined in the file of its kind. */
+#ifndef PJI_ENGINE_KINDS_H
+#define PJI_ENGINE_KINDS_H
+
+#include "engine/engine.h"
+
+extern const struct pji_engine_ops pji_engine_llamacpp; /* llamacpp.c */
+extern const struct pji_engine_ops pji_engine_openai;   /* openai.c */
+extern const struct pji_engine_ops pji_engine_command;  /* command.c */
+
+/* Values of a list setting as a NULL-terminated argv with room for `extra` more pointers; the
+ * strings are borrowed. The caller frees the array. */
+const char **pji_setting_argv(const struct pji_setting *setting, size_t extra,
+                              struct pj_error *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* engine/table.c - every kind of engine: one row each. */
+#include "engine/kinds.h"
+
+#include <string.h>
+
+static const struct pji_engine_ops *const table[] = {
+    &pji_engine_llamacpp,
+    &pji_engine_openai,
+    &pji_engine_command,
+    NULL,
+};
+
+const struct pji_engine_ops *const *pji_engine_table(void)
+{
+    return table;
+}
+
+const struct pji_engine_ops *pji_engine_find(const char *kind)
+{
+    for (size_t i = 0; table[i] != NULL; i++)
+        if (strcmp(table[i]->kind, kind) == 0)
+            return table[i];
+    return NULL;
+}
