@@ -1,5 +1,9 @@
 /* net/http.h - a thin wrapper on libcurl's multi interface: many requests in flight on one thread,
- * keep-alive, streaming bodies, absolute deadlines. Not thread-safe on one object.
+ * keep-alive, streaming bodies, absolute deadlines. HTTP/1.1, no proxy, no redirects, whatever the
+ * environment says. Not thread-safe on one object.
+ *
+ * Sockets are watched with epoll through curl_multi_socket_action(3), so that the cost of a wake-up
+ * does not grow with the number of open streams.
  */
 #ifndef PJI_NET_HTTP_H
 #define PJI_NET_HTTP_H
@@ -18,14 +22,17 @@ void pji_http_close(struct pji_http *http); /* aborts what is in flight (on_done
 struct pji_http_request {
     const char *method; /* "GET", "POST" */
     const char *url;
-    const char *body;   /* borrowed until on_done; NULL: none */
+    const char *body; /* borrowed until on_done; NULL: none */
     size_t body_len;
     const char *content_type; /* NULL: application/json when there is a body */
     const char *bearer;       /* API key, NULL: none; never logged */
     int64_t timeout_ns;       /* from the start of the request to its end; 0: 60 s */
     void *context;
+    /* Once, before the first byte of the body: HTTP status and Content-Type ("" when there is
+     * none). May be NULL. */
+    void (*on_status)(void *context, long http_status, const char *content_type);
     /* Bytes of the body as they arrive; t_ns is taken once for each read. May be NULL. A non-zero
-     * return aborts the transfer. */
+     * return aborts the transfer. No request may be started from here. */
     int (*on_data)(void *context, const char *bytes, size_t len, int64_t t_ns);
     /* Once, at the end. status: HTTP status, 0 when none arrived; error: "" or a sentence. The next
      * request may be started from here. */
@@ -37,12 +44,20 @@ struct pji_http_request {
 pj_status pji_http_start(struct pji_http *http, const struct pji_http_request *request,
                          int64_t *sent_ns, struct pj_error *err);
 size_t pji_http_in_flight(const struct pji_http *http);
-/* Runs transfers until something happened, at most timeout_ns; extra_fd (>= 0) also wakes it. */
+/* Runs transfers until something happened, at most timeout_ns (negative: without limit); extra_fd
+ * (>= 0) also wakes it, and PJI_HTTP_WOKEN says that it is readable. */
+enum { PJI_HTTP_WOKEN = 1 };
 pj_status pji_http_poll(struct pji_http *http, int64_t timeout_ns, int extra_fd,
                         struct pj_error *err);
+int64_t pji_http_now_ns(const struct pji_http *http); /* the clock of all its time stamps */
 
-/* One whole request, body collected (at most limit bytes; caller frees). For health and metrics. */
+/* One whole request, body collected (at most limit bytes, else PJ_EPEER; NUL-terminated; caller
+ * frees). For health and metrics: any HTTP status is PJ_OK; no answer in time is PJ_ETIMEOUT, any
+ * other failure to get one PJ_EPEER. */
 pj_status pji_http_get(const char *url, const char *bearer, int64_t timeout_ns, size_t limit,
                        char **body, long *http_status, struct pj_error *err);
+
+/* A URL for messages: without user, password, query and fragment. */
+void pji_url_show(const char *url, char *out, size_t size);
 
 #endif
