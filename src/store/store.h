@@ -33,9 +33,21 @@ pj_status pji_store_open(struct pji_store **out, const char *dir, enum pji_store
 /* WRITE: checkpoints into one file and releases the lock. NULL is fine. */
 pj_status pji_store_close(struct pji_store *store, struct pj_error *err);
 const char *pji_store_dir(const struct pji_store *store);
-/* The folder was renamed while open (a study is built under a temporary name). */
+/* Call it after the folder was renamed while open (a study is built under a temporary name): the
+ * database is closed and opened again under the new name; the lock is kept throughout. */
 pj_status pji_store_moved(struct pji_store *store, const char *dir, struct pj_error *err);
 
+/* Who writes DIR now? Takes no lock that a writer would notice; works on a read-only copy. */
+struct pji_store_holder {
+    bool alive;  /* a process holds the lock at this moment: the rest is what it wrote there */
+    int64_t pid; /* 0: not told */
+    uint64_t start_ticks;
+    char host[65];
+};
+pj_status pji_store_holder(const char *dir, struct pji_store_holder *holder, struct pj_error *err);
+
+/* A transaction around several calls: one durable step. When a call inside fails, roll back: SQLite
+ * may have undone everything already (a full disk), and further calls are refused until then. */
 pj_status pji_store_begin(struct pji_store *store, struct pj_error *err);
 pj_status pji_store_commit(struct pji_store *store, struct pj_error *err);
 void pji_store_rollback(struct pji_store *store);
@@ -50,8 +62,8 @@ pj_status pji_store_get_meta(struct pji_store *store, const char *key, char **va
                              struct pj_error *err);
 
 /* ---- plan ---- */
-pj_status pji_store_add_factor(struct pji_store *store, const char *name,
-                               const char *const *levels, size_t n, struct pj_error *err);
+pj_status pji_store_add_factor(struct pji_store *store, const char *name, const char *const *levels,
+                               size_t n, struct pj_error *err);
 
 enum pji_trial_state {
     PJI_TRIAL_PLANNED,
@@ -71,12 +83,14 @@ struct pji_trial {
     enum pji_trial_state state;
     const char *reason;        /* "" when none; borrowed during the visit */
     int64_t attempts;          /* attempts started so far */
-    int64_t failures;          /* of them ended by something other than our own death */
+    int64_t failures;          /* of them ended failed or invalid, and not by our own death */
     const char *const *levels; /* one text for each factor, in factor order; borrowed */
 };
 pj_status pji_store_add_trial(struct pji_store *store, const struct pji_trial *trial,
                               struct pj_error *err);
 
+/* Visitors: what they are given is borrowed for the call; non-zero ends the visit and is returned.
+ * They may call any function of the store except close and rollback. */
 typedef pj_status pji_store_factor_fn(void *context, const char *name, const char *const *levels,
                                       size_t n, struct pj_error *err);
 typedef pj_status pji_store_trial_fn(void *context, const struct pji_trial *trial,
@@ -92,12 +106,28 @@ pj_status pji_store_each_trial(struct pji_store *store, pji_store_trial_fn *fn, 
 pj_status pji_store_start_attempt(struct pji_store *store, int64_t trial_id, const char *nonce,
                                   int64_t t_ns, int64_t wall_ns, int64_t *attempt,
                                   struct pj_error *err);
-/* running -> state with reason. `own_death`: the attempt was cut off by our own end and counts
- * against no limit (set by resume). A trial becomes `done` only when every declared artefact of the
- * attempt has a digest: else PJ_ESTATE. */
+/* running -> state with reason (needed for FAILED and INVALID). PJI_TRIAL_PLANNED gives the trial
+ * back to the plan: the attempt is kept as failed with the reason. `own_death`: the attempt was cut
+ * off by our own end and counts against no limit (set by resume). A trial becomes `done` only when
+ * every declared artefact of the attempt has a digest: else PJ_ESTATE. */
 pj_status pji_store_end_attempt(struct pji_store *store, int64_t attempt,
                                 enum pji_trial_state state, const char *reason, bool own_death,
                                 int64_t t_ns, int64_t wall_ns, struct pj_error *err);
+struct pji_attempt_row {
+    int64_t id, trial_id;
+    int64_t number; /* 1-based within the trial */
+    const char *nonce;
+    enum pji_trial_state state;
+    const char *reason;
+    bool own_death;
+    int64_t start_ns, start_wall_ns;
+    int64_t end_ns, end_wall_ns; /* 0 while running */
+};
+/* Attempts of a trial (0: of all trials) in the order they were started. */
+typedef pj_status pji_store_attempt_row_fn(void *context, const struct pji_attempt_row *row,
+                                           struct pj_error *err);
+pj_status pji_store_each_attempt(struct pji_store *store, int64_t trial_id,
+                                 pji_store_attempt_row_fn *fn, void *context, struct pj_error *err);
 /* Attempts still `running` (their runner died). */
 typedef pj_status pji_store_attempt_fn(void *context, int64_t attempt, int64_t trial_id,
                                        struct pj_error *err);
@@ -107,7 +137,8 @@ pj_status pji_store_each_running(struct pji_store *store, pji_store_attempt_fn *
 pj_status pji_store_last_attempt(struct pji_store *store, int64_t trial_id, int64_t *attempt,
                                  struct pj_error *err);
 
-/* ---- processes we started: role "engine", "keeper", "meter"; for cleaning up after a crash ---- */
+/* ---- processes we started: role "engine", "keeper", "meter"; for cleaning up after a crash ----
+ */
 struct pji_process_row {
     int64_t attempt;
     const char *role;
@@ -119,8 +150,8 @@ pj_status pji_store_add_process(struct pji_store *store, const struct pji_proces
                                 struct pj_error *err);
 typedef pj_status pji_store_process_fn(void *context, const struct pji_process_row *row,
                                        struct pj_error *err);
-pj_status pji_store_each_process(struct pji_store *store, int64_t attempt,
-                                 pji_store_process_fn *fn, void *context, struct pj_error *err);
+pj_status pji_store_each_process(struct pji_store *store, int64_t attempt, pji_store_process_fn *fn,
+                                 void *context, struct pj_error *err);
 
 /* ---- records of an attempt ---- */
 
@@ -150,9 +181,9 @@ struct pji_request_row {
     int64_t stream;   /* closed loop: which of the N */
     const char *item; /* item id */
     int64_t scheduled_ns, sent_ns;
-    int64_t first_token_ns, last_token_ns; /* 0: none */
+    int64_t first_token_ns, last_token_ns;               /* 0: none */
     int64_t prompt_tokens, cached_tokens, output_tokens; /* from the server's usage; -1: not told */
-    const char *finish;      /* "stop", "length", "" */
+    const char *finish;                                  /* "stop", "length", "" */
     const char *text_sha256; /* of the output text, "" when there is none */
     const char *text;        /* output text (kept for scoring), may be NULL */
     const char *error;       /* "" when the request succeeded */
@@ -171,8 +202,8 @@ struct pji_answer_row {
 pj_status pji_store_add_answer(struct pji_store *store, int64_t attempt,
                                const struct pji_answer_row *row, struct pj_error *err);
 
-/* One derived figure of a trial, e.g. "j_per_token" with its uncertainty; a missing one has NaN and a
- * reason. `name` carries its unit (ARCHITECTURE.md). */
+/* One derived figure of a trial, e.g. "j_per_token" with its uncertainty; a missing one has NaN and
+ * a reason. `name` carries its unit (ARCHITECTURE.md). */
 struct pji_metric_row {
     const char *task, *name;
     double value;
@@ -206,8 +237,8 @@ pj_status pji_store_seal_artefact(struct pji_store *store, int64_t attempt, cons
 struct pji_artefact_row {
     int64_t attempt;
     const char *name;
-    const char *path; /* relative to DIR */
-    int64_t size_b;
+    const char *path;   /* relative to DIR */
+    int64_t size_b;     /* -1 while only declared */
     const char *sha256; /* "" while only declared */
 };
 
@@ -219,14 +250,13 @@ typedef pj_status pji_store_answer_fn(void *, const struct pji_answer_row *, str
 typedef pj_status pji_store_metric_fn(void *, const struct pji_metric_row *, struct pj_error *);
 typedef pj_status pji_store_gate_fn(void *, const struct pji_gate_row *, struct pj_error *);
 typedef pj_status pji_store_fact_fn(void *, const char *key, const char *value, struct pj_error *);
-typedef pj_status pji_store_artefact_fn(void *, const struct pji_artefact_row *,
-                                        struct pj_error *);
+typedef pj_status pji_store_artefact_fn(void *, const struct pji_artefact_row *, struct pj_error *);
 pj_status pji_store_each_phase(struct pji_store *store, int64_t attempt, pji_store_phase_fn *fn,
                                void *context, struct pj_error *err);
 pj_status pji_store_each_energy(struct pji_store *store, int64_t attempt, pji_store_energy_fn *fn,
                                 void *context, struct pj_error *err);
-pj_status pji_store_each_request(struct pji_store *store, int64_t attempt,
-                                 pji_store_request_fn *fn, void *context, struct pj_error *err);
+pj_status pji_store_each_request(struct pji_store *store, int64_t attempt, pji_store_request_fn *fn,
+                                 void *context, struct pj_error *err);
 pj_status pji_store_each_answer(struct pji_store *store, int64_t attempt, pji_store_answer_fn *fn,
                                 void *context, struct pj_error *err);
 pj_status pji_store_each_metric(struct pji_store *store, int64_t attempt, pji_store_metric_fn *fn,
