@@ -16,7 +16,8 @@ pj_status pji_durable_rename(const char *from, const char *to, bool exclusive,
 pj_status pji_durable_sync_file(const char *path, struct pj_error *err);
 pj_status pji_durable_sync_dir(const char *path, struct pj_error *err);
 pj_status pji_make_dirs(const char *path, struct pj_error *err); /* mkdir -p, 0777 & ~umask */
-/* Removes a folder and all below it; never follows a symbolic link. */
+/* Removes a folder (or a file) and all below it; never follows a symbolic link. PJ_OK also when
+ * there is nothing. On a failure it has removed what it could. */
 pj_status pji_remove_tree(const char *path, struct pj_error *err);
 /* Whole file in memory (caller frees), NUL-terminated; more than `limit` bytes is PJ_EINVAL. */
 pj_status pji_read_file(const char *path, size_t limit, char **bytes, size_t *len,

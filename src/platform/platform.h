@@ -54,7 +54,8 @@ struct pji_platform {
     bool rooted; /* a root prefix is in force: vendor libraries need their device node below it */
 };
 
-/* The machine itself, or the tree below `root` when root is not NULL (which must be a directory). */
+/* The machine itself, or the tree below `root` when root is not NULL (which must be a directory).
+ */
 pj_status pji_platform_open_real(struct pji_platform *platform, const char *root,
                                  struct pj_error *err);
 void pji_platform_close_real(struct pji_platform *platform);
