@@ -55,6 +55,7 @@ struct pji_reading_sink {
     struct pji_reading *readings;
     size_t n, cap;
     uint64_t dropped; /* no room: counted, never silent */
+    bool edge;        /* a baseline or last reading: be fresh, whatever your own schedule says */
 };
 
 static inline void pji_reading_put(struct pji_reading_sink *sink, int32_t channel, int64_t t_ns,

@@ -2,5 +2,6 @@
 #include "sources/table.h"
 
 const struct pji_source_ops *const pji_sources[] = {
+    &pji_source_nvml,
     NULL,
 };

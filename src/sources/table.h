@@ -10,6 +10,8 @@
 
 #include "meter/source.h"
 
+extern const struct pji_source_ops pji_source_nvml;
+
 /* NULL-terminated. */
 extern const struct pji_source_ops *const pji_sources[];
 

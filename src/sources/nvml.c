@@ -1,0 +1,217 @@
+/* NVIDIA GPUs through NVML, the management library that comes with the driver, bound with dlopen.
+ *
+ * Which GPUs: those that CUDA would show this process's child (nvml_select.h); others are not
+ * missing, they are somebody else's. What is read of each, how often and why: nvml_gpu.h; errors of
+ * the values: nvml_rows.h; time stamps: nvml_track.h.
+ *
+ * With a root prefix the machine's own library is loaded only where the tree has /dev/nvidiactl; a
+ * library that was named explicitly is loaded always.
+ */
+#include "sources/table.h"
+
+#include "core/array.h"
+#include "core/units.h"
+#include "sources/nvml_gpu.h"
+#include "sources/nvml_presence.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct nvml {
+    struct pji_nvml_api api;
+    bool running; /* init succeeded */
+    struct pji_nvml_gpu *gpus;
+    size_t n;
+};
+
+static void identify(const struct pji_nvml_api *api, pji_nvml_device device,
+                     struct pji_nvml_identity *out)
+{
+    struct pji_nvml_pci pci = {.domain = 0};
+    unsigned int now = 0, pending = 0;
+    *out = (struct pji_nvml_identity){0};
+    if (!api->uuid || api->uuid(device, out->uuid, sizeof out->uuid) != PJI_NVML_SUCCESS)
+        out->uuid[0] = '\0';
+    if (!api->name || api->name(device, out->name, sizeof out->name) != PJI_NVML_SUCCESS)
+        (void)snprintf(out->name, sizeof out->name, "NVIDIA GPU");
+    if (api->pci && api->pci(device, &pci) == PJI_NVML_SUCCESS) {
+        out->domain = pci.domain;
+        out->bus = pci.bus;
+        out->device = pci.device;
+        (void)snprintf(out->pci, sizeof out->pci, "%08x:%02x:%02x.0", pci.domain, pci.bus & 0xFFu,
+                       pci.device & 0xFFu);
+    }
+    out->uuid[sizeof out->uuid - 1] = out->name[sizeof out->name - 1] = '\0';
+    out->mig = api->mig_mode && api->mig_mode(device, &now, &pending) == PJI_NVML_SUCCESS && now;
+}
+
+/* What the selection could not do, in words. */
+static pj_status tell(const struct pji_nvml_selection *selection, const struct pji_source_env *env,
+                      struct pji_channel_table *table, struct pj_error *err)
+{
+    char reason[160];
+    if (selection->order_unsure)
+        pji_log(env->log, PJI_LOG_WARNING,
+                "CUDA_VISIBLE_DEVICES has indices and the GPUs differ: CUDA counts the fastest "
+                "first, NVML cannot tell which that is; perjoule counted in PCI order (set "
+                "CUDA_DEVICE_ORDER=PCI_BUS_ID, or use UUIDs)");
+    switch (selection->note) {
+    case PJI_NVML_NOTE_NONE:
+        break;
+    case PJI_NVML_NOTE_INVALID:
+        pji_log(env->log, PJI_LOG_INFO,
+                "CUDA_VISIBLE_DEVICES: '%s' names no GPU here; as in CUDA it ends the list",
+                selection->entry);
+        break;
+    case PJI_NVML_NOTE_DUPLICATE:
+        pji_log(env->log, PJI_LOG_WARNING,
+                "CUDA_VISIBLE_DEVICES names '%s' twice: CUDA shows no GPU then, none is metered",
+                selection->entry);
+        break;
+    case PJI_NVML_NOTE_MIG:
+        (void)snprintf(reason, sizeof reason,
+                       "%.60s is a MIG slice: NVML meters power of whole GPUs only",
+                       selection->entry);
+        return pji_channel_table_miss(table, "nvml", PJI_DOMAIN_GPU, "gpu", reason,
+                                      "meter the whole GPU: CUDA_VISIBLE_DEVICES=<its GPU-… UUID> "
+                                      "for perjoule, its own value for the program (env)",
+                                      err);
+    }
+    return PJ_OK;
+}
+
+/* All GPUs that NVML knows, before any is chosen. */
+struct inventory {
+    size_t n;
+    struct pji_nvml_identity identities[PJI_NVML_GPUS];
+    pji_nvml_device devices[PJI_NVML_GPUS];
+    pji_nvml_return codes[PJI_NVML_GPUS]; /* why there is no handle */
+};
+
+static void take_inventory(const struct pji_nvml_api *api, struct inventory *out)
+{
+    unsigned int n = 0;
+    if (api->count(&n) != PJI_NVML_SUCCESS)
+        n = 0;
+    out->n = n < PJI_NVML_GPUS ? n : PJI_NVML_GPUS;
+    for (unsigned int i = 0; i < out->n; i++) {
+        out->codes[i] = api->handle(i, &out->devices[i]);
+        if (out->codes[i] == PJI_NVML_SUCCESS)
+            identify(api, out->devices[i], &out->identities[i]);
+    }
+}
+
+static pj_status miss_handle(const struct pji_nvml_api *api, unsigned int index,
+                             pji_nvml_return code, struct pji_channel_table *table,
+                             struct pj_error *err)
+{
+    char domain[24], reason[160];
+    (void)snprintf(domain, sizeof domain, "gpu-%u", index);
+    (void)snprintf(reason, sizeof reason, "NVML does not open GPU %u: %.100s", index,
+                   pji_nvml_why(api, code));
+    return pji_channel_table_miss(
+        table, "nvml", PJI_DOMAIN_GPU, domain, reason,
+        code == PJI_NVML_NO_PERMISSION ? "allow reading and writing its /dev/nvidia<N>" : "", err);
+}
+
+static pj_status open_selected(struct nvml *nvml, const struct inventory *inventory,
+                               const struct pji_nvml_selection *selection,
+                               struct pji_channel_table *table, struct pj_error *err)
+{
+    pj_status status = PJ_OK;
+    nvml->gpus = pji_zalloc(selection->n + 1, sizeof *nvml->gpus, err);
+    if (!nvml->gpus)
+        return PJ_ENOMEM;
+    for (size_t i = 0; i < selection->n && !status; i++) {
+        unsigned int index = selection->index[i];
+        if (inventory->codes[index] != PJI_NVML_SUCCESS) {
+            status = miss_handle(&nvml->api, index, inventory->codes[index], table, err);
+            continue;
+        }
+        struct pji_nvml_gpu *gpu = &nvml->gpus[nvml->n++];
+        gpu->device = inventory->devices[index];
+        gpu->identity = inventory->identities[index];
+        status = pji_nvml_gpu_open(gpu, &nvml->api, index, table, err);
+    }
+    return status;
+}
+
+static pj_status open_gpus(struct nvml *nvml, const struct pji_source_env *env,
+                           struct pji_channel_table *table, struct pj_error *err)
+{
+    struct pji_nvml_selection selection;
+    struct inventory *inventory = pji_zalloc(1, sizeof *inventory, err);
+    pj_status status;
+    if (!inventory)
+        return PJ_ENOMEM;
+    take_inventory(&nvml->api, inventory);
+    pji_nvml_select(inventory->identities, inventory->n, env->cuda_visible_devices,
+                    env->cuda_device_order, &selection);
+    status = tell(&selection, env, table, err);
+    if (!status)
+        status = open_selected(nvml, inventory, &selection, table, err);
+    free(inventory);
+    return status;
+}
+
+static void close_nvml(void *state)
+{
+    struct nvml *nvml = state;
+    for (size_t i = 0; i < nvml->n; i++)
+        pji_nvml_gpu_close(&nvml->gpus[i]);
+    free(nvml->gpus);
+    if (nvml->running && nvml->api.shutdown)
+        (void)nvml->api.shutdown();
+    pji_nvml_unload(&nvml->api);
+    *nvml = (struct nvml){0};
+}
+
+static pj_status open_nvml(void *state, const struct pji_source_env *env,
+                           struct pji_channel_table *table, struct pj_error *err)
+{
+    struct nvml *nvml = state;
+    struct pji_nvml_presence presence;
+    struct pj_error why = {0};
+    pj_status status;
+
+    pji_nvml_presence(env->platform, &presence);
+    if (env->nvml_path)
+        presence.driver = true; /* whoever names a library expects a GPU behind it */
+    else if (env->platform->rooted && !pji_path_exists(env->platform, "/dev/nvidiactl"))
+        return pji_nvml_miss_library(&presence, "this root has no /dev/nvidiactl", table, err);
+    if (pji_nvml_load(&nvml->api, env->platform, env->nvml_path, &why))
+        return pji_nvml_miss_library(&presence, why.text, table, err);
+    pji_nvml_return code = nvml->api.init();
+    nvml->running = code == PJI_NVML_SUCCESS;
+    if (!nvml->running)
+        status = pji_nvml_miss_init(&presence, &nvml->api, code, table, err);
+    else
+        status = open_gpus(nvml, env, table, err);
+    if (status)
+        close_nvml(state);
+    return status;
+}
+
+static pj_status read_nvml(void *state, struct pji_reading_sink *sink, struct pj_error *err)
+{
+    struct nvml *nvml = state;
+    (void)err;
+    if (nvml->n == 0)
+        return PJ_OK;
+    int64_t offset_ns = pji_nvml_wall_offset(nvml->api.platform);
+    for (size_t i = 0; i < nvml->n; i++)
+        pji_nvml_gpu_read(&nvml->gpus[i], &nvml->api, offset_ns, sink->edge, sink);
+    return PJ_OK;
+}
+
+const struct pji_source_ops pji_source_nvml = {
+    .name = "nvml",
+    .about = "NVIDIA GPUs: power sample buffer and energy counter of the driver (NVML)",
+    .state_size = sizeof(struct nvml),
+    .burst = 160,
+    .min_period_ns = 100 * PJI_NS_PER_MS,
+    .open = open_nvml,
+    .read = read_nvml,
+    .close = close_nvml,
+};

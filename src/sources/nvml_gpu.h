@@ -1,0 +1,40 @@
+/* sources/nvml_gpu.h - one GPU behind NVML: what it offers, and its readings.
+ *
+ * Schedule. The sample buffer is read once a second and at window edges. The counter costs a
+ * hundred times a buffer's sample (3.5 ms of CPU time on an H200), so its calls are rationed by
+ * their own measured latency: as an anchor beside the buffer at most 0.07 % of a core (every 5 s on
+ * an H200), alone 1 % of a core and at most twice a second; and at edges. Temperature, clock and
+ * throttle reasons are read with the buffer. PowerUsage, where there is nothing better, at every
+ * read.
+ */
+#ifndef PJI_SOURCES_NVML_GPU_H
+#define PJI_SOURCES_NVML_GPU_H
+
+#include "sources/nvml_rows.h"
+#include "sources/nvml_track.h"
+
+struct pji_nvml_gpu {
+    pji_nvml_device device;
+    struct pji_nvml_identity identity;
+    int32_t channel[PJI_NVML_ROWS]; /* -1: does not exist here */
+    bool gone;
+    struct pji_nvml_track track;
+    struct pji_nvml_sample *samples; /* as the driver fills them */
+    struct pji_nvml_point *points;
+    unsigned int n_samples; /* room in both */
+    int64_t counter_cost_ns;
+    int64_t buffer_due_ns, counter_due_ns, slow_due_ns;
+};
+
+/* Finds out in at most 50 ms, without changing anything on the device, which of the rows exist, and
+ * adds them, or a missing row. gpu->device and identity are set by the caller. */
+pj_status pji_nvml_gpu_open(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api,
+                            unsigned int number, struct pji_channel_table *table,
+                            struct pj_error *err);
+void pji_nvml_gpu_close(struct pji_nvml_gpu *gpu);
+
+/* Reads what is due; everything that energy needs at an edge. offset_ns: pji_nvml_wall_offset. */
+void pji_nvml_gpu_read(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api, int64_t offset_ns,
+                       bool edge, struct pji_reading_sink *sink);
+
+#endif

@@ -1,0 +1,90 @@
+/* Channel rows of a GPU: see nvml_rows.h for where each figure comes from. */
+#include "sources/nvml_rows.h"
+
+#include "core/units.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const double gain_rel = 0.05 / 1.7320508075688772;     /* +-5 %, rectangular */
+static const double sqrt12 = 3.4641016151377544;              /* full width to k = 1 */
+static const int64_t averaging_ns = 25 * PJI_NS_PER_MS;       /* arXiv:2312.02741 */
+static const int64_t usage_refresh_ns = 100 * PJI_NS_PER_MS;  /* the same */
+static const int64_t usage_average_ns = 1000 * PJI_NS_PER_MS; /* NVML API reference */
+
+struct shape {
+    const char *suffix, *unit;
+    enum pji_channel_kind kind;
+    enum pji_channel_role role;
+    enum pj_origin origin;
+    double quantum;
+};
+
+static const struct shape shapes[PJI_NVML_ROWS] = {
+    [PJI_NVML_ROW_POWER] = {"power", "mW", PJI_GAUGE, PJI_ROLE_POWER, PJ_ORIGIN_INTEGRATED, 1},
+    [PJI_NVML_ROW_ENERGY] = {"energy", "uJ", PJI_COUNTER, PJI_ROLE_ENERGY, PJ_ORIGIN_COUNTER, 1000},
+    [PJI_NVML_ROW_USAGE] = {"usage", "mW", PJI_GAUGE, PJI_ROLE_POWER, PJ_ORIGIN_INTEGRATED, 1},
+    [PJI_NVML_ROW_TEMP] = {"temp", "mC", PJI_GAUGE, PJI_ROLE_AUX, PJ_ORIGIN_COUNTER, 1000},
+    [PJI_NVML_ROW_CLOCK] = {"sm-clock", "MHz", PJI_GAUGE, PJI_ROLE_AUX, PJ_ORIGIN_COUNTER, 1},
+    [PJI_NVML_ROW_THROTTLE] = {"throttle", "mask", PJI_GAUGE, PJI_ROLE_AUX, PJ_ORIGIN_COUNTER, 1},
+};
+
+static int64_t rectangular_ns(int64_t width_ns)
+{
+    return (int64_t)((double)width_ns / sqrt12);
+}
+
+static void set_errors(struct pji_channel *out, enum pji_nvml_row row,
+                       const struct pji_nvml_gpu_facts *facts)
+{
+    int64_t unseen_ns = facts->spacing_ns - averaging_ns;
+    switch (row) {
+    case PJI_NVML_ROW_POWER:
+        out->refresh_ns = facts->spacing_ns;
+        out->lag_ns = facts->spacing_ns;
+        out->edge_u_ns = facts->spacing_ns / 2;
+        if (unseen_ns > 0)
+            out->edge_u_ns += rectangular_ns(unseen_ns);
+        break;
+    case PJI_NVML_ROW_ENERGY:
+        out->refresh_ns = facts->counter_refresh_ns;
+        out->lag_ns = facts->counter_refresh_ns / 2;
+        out->edge_u_ns = rectangular_ns(facts->counter_refresh_ns);
+        break;
+    case PJI_NVML_ROW_USAGE:
+        /* the mean of the last second on most chips: the power of half a second ago */
+        out->refresh_ns = usage_refresh_ns;
+        out->lag_ns = usage_average_ns / 2;
+        out->edge_u_ns = rectangular_ns(usage_average_ns);
+        break;
+    case PJI_NVML_ROW_TEMP:
+    case PJI_NVML_ROW_CLOCK:
+    case PJI_NVML_ROW_THROTTLE:
+    case PJI_NVML_ROWS:
+        return;
+    }
+    out->gain_rel = gain_rel;
+    /* the limit binds over some 100 ms; single samples of an H200 went to 1.4 times it */
+    out->cap_mw = 2.0 * (double)facts->limit_mw;
+}
+
+void pji_nvml_row(struct pji_channel *out, enum pji_nvml_row row,
+                  const struct pji_nvml_gpu_facts *facts, int32_t preferred)
+{
+    const struct shape *shape = &shapes[row];
+    const char *uuid = facts->identity->uuid[0] ? facts->identity->uuid : facts->identity->pci;
+    *out = (struct pji_channel){.domain_kind = PJI_DOMAIN_GPU,
+                                .kind = shape->kind,
+                                .role = shape->role,
+                                .origin = shape->origin,
+                                .quantum = shape->quantum,
+                                .companion = preferred};
+    (void)snprintf(out->name, sizeof out->name, "nvml:%u:%s", facts->number, shape->suffix);
+    (void)snprintf(out->source, sizeof out->source, "nvml");
+    (void)snprintf(out->domain, sizeof out->domain, "gpu-%u", facts->number);
+    (void)snprintf(out->parent, sizeof out->parent, "machine");
+    (void)snprintf(out->unit, sizeof out->unit, "%s", shape->unit);
+    (void)snprintf(out->com_id, sizeof out->com_id, "nvml:%.*s", PJ_COM_ID - 6, uuid);
+    (void)snprintf(out->device, sizeof out->device, "%.42s %s", uuid, facts->identity->pci);
+    set_errors(out, row, facts);
+}

@@ -1,0 +1,58 @@
+/* sources/nvml_rows.h - the channel rows of one GPU, with what is known of their errors.
+ *
+ * Three ways to the energy of a GPU, best first; all are of the board with its memory:
+ *   power    the driver's power sample buffer (nvmlDeviceGetSamples), integrated
+ *   energy   the energy counter (nvmlDeviceGetTotalEnergyConsumption, Volta and later), mJ
+ *   usage    nvmlDeviceGetPowerUsage, polled and integrated: only where neither exists
+ * Where both power and energy exist, power is preferred (its edges are good to 20 ms, and it costs
+ * a fiftieth of the counter's calls) and the counter is kept beside it as the witness.
+ *
+ * Gain. NVIDIA states +-5 % of the reading, for Fermi and Kepler (NVML API reference,
+ * nvmlDeviceGetPowerUsage) and nothing for later chips: +-5 % is taken for all, rectangular, so
+ * 0.05/sqrt(3) for k = 1. Buffer and counter come from one sensor: one com_id, and their agreement
+ * (0.5 % on an H200) says nothing about it.
+ *
+ * Lag. A sample is the mean over the stretch that ends at its time stamp; held from there until the
+ * next one it describes the past by one spacing. A step of real power shows in the samples within
+ * one spacing before or after that: its rest is taken as half a spacing at each edge (on an H200
+ * the time from a kernel's start or end to the first sample past half way was 10 to 32 ms, 10-90
+ * %). The counter is published at each refresh: read at any moment its value is half a refresh old,
+ * rectangular.
+ *
+ * Part-time sampling. Yang, Adamek and Armour (arXiv:2312.02741) found that the power reading of
+ * A100 and H100 covers 25 % of the time: a mean over 25 ms, refreshed every 100 ms. Where a
+ * buffer's spacing exceeds that 25 ms, the power in between is unseen; for a window it acts like a
+ * further displacement of its edges by the unseen stretch (rectangular), which is added to the rest
+ * of the lag. Against a load whose period is a multiple of the refresh that is no bound: such
+ * aliasing cannot be seen from inside (docs/uncertainty.md).
+ */
+#ifndef PJI_SOURCES_NVML_ROWS_H
+#define PJI_SOURCES_NVML_ROWS_H
+
+#include "energy/channel.h"
+#include "sources/nvml_select.h"
+
+/* What the rows need to know of a GPU. */
+struct pji_nvml_gpu_facts {
+    const struct pji_nvml_identity *identity;
+    unsigned int number; /* as nvidia-smi counts: the N of gpu-N */
+    int64_t limit_mw;    /* enforced power limit; 0: unknown */
+    int64_t spacing_ns;  /* of the sample buffer */
+    int64_t counter_refresh_ns;
+};
+
+enum pji_nvml_row {
+    PJI_NVML_ROW_POWER,
+    PJI_NVML_ROW_ENERGY,
+    PJI_NVML_ROW_USAGE,
+    PJI_NVML_ROW_TEMP,
+    PJI_NVML_ROW_CLOCK,
+    PJI_NVML_ROW_THROTTLE,
+    PJI_NVML_ROWS
+};
+
+/* `preferred` is the index of the channel that this one is an alternative to, or -1. */
+void pji_nvml_row(struct pji_channel *out, enum pji_nvml_row row,
+                  const struct pji_nvml_gpu_facts *facts, int32_t preferred);
+
+#endif
