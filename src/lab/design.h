@@ -7,8 +7,8 @@
 #include "lab/study.h"
 
 struct pji_planned {
-    size_t cell;       /* 0-based, in product order after exclusions */
-    int64_t block;     /* 1-based */
+    size_t cell;        /* 0-based, in product order after exclusions */
+    int64_t block;      /* 1-based */
     int64_t repetition; /* 1-based within the cell */
 };
 
@@ -20,10 +20,16 @@ struct pji_plan {
     char sha256[65]; /* over the canonical text of the plan (docs/study-file.md) */
 };
 
+enum { PJI_PLAN_TRIALS_MAX = 1000000 };
+
+/* Cells only: rows of level indices in product order (the last factor moves fastest), exclusions
+ * removed; caller frees. No cells at all is PJ_EINVAL. */
+pj_status pji_design_cells(const struct pji_study *study, size_t **cell_levels, size_t *n_cells,
+                           struct pj_error *err);
+
 /* Exclusions are sets: the union of all excluded products is removed. Randomised complete blocks:
  * each block holds every cell once, shuffled; blocks = "none": one shuffle of all trials. */
-pj_status pji_plan_make(struct pji_plan *plan, const struct pji_study *study,
-                        struct pj_error *err);
+pj_status pji_plan_make(struct pji_plan *plan, const struct pji_study *study, struct pj_error *err);
 void pji_plan_fini(struct pji_plan *plan);
 
 #endif
