@@ -30,7 +30,7 @@ struct pji_request_spec {
     int64_t max_tokens;
     bool ignore_eos;    /* fixed output length (vLLM and llama.cpp know "ignore_eos") */
     const char *stop;   /* stop sequence, NULL: none */
-    double temperature;
+    double temperature; /* of sampling (no unit) */
     uint64_t seed;
     const char *extra;  /* further JSON members as an object text, merged into the body; NULL: none
                            (prompt cache off: {"cache_prompt": false}) */

@@ -1,0 +1,168 @@
+/* analysis/compare.c - treatments against the first one, within blocks, on the ratio. */
+#include "analysis/parts.h"
+
+#include "core/array.h"
+#include "energy/series.h"
+#include "stats/interval.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double level = 0.95;
+/* Two utilisations are "the same" for a model when they differ by no more than this (share). */
+static const double same_utilisation = 0.02;
+
+static const struct {
+    const char *name;
+    bool energy;
+} compared[] = {
+    {"j_per_token", true},       {"j_per_request", true}, {"energy_j", true}, {"dur_s", false},
+    {"output_tok_per_s", false}, {"ttft_s", false},       {"tpot_s", false},
+};
+
+struct pairs {
+    double *base, *other;
+    double rest_sum;        /* of the relative common uncertainty that did not cancel */
+    double utilisation_gap; /* largest |difference| of the utilisation in a pair; NaN: unknown */
+    size_t n, modelled, energies, cancelled;
+};
+
+static const struct pji_gathered_trial *in_block(const struct pji_gathered *g, int64_t cell,
+                                                 int64_t block)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        const struct pji_gathered_trial *t = &g->trials[i];
+        if (t->cell == cell && t->block == block && t->state == PJI_TRIAL_DONE)
+            return t;
+    }
+    return NULL;
+}
+
+static void add_energy(struct pairs *p, const struct pji_gathered_trial *base,
+                       const struct pji_gathered_trial *other, const char *task)
+{
+    const struct pj_energy *eb = pji_gathered_energy(base, task);
+    const struct pj_energy *eo = pji_gathered_energy(other, task);
+    const struct pji_gathered_metric *ub = pji_gathered_find(base, task, "utilisation_share");
+    const struct pji_gathered_metric *uo = pji_gathered_find(other, task, "utilisation_share");
+    struct pji_ratio ratio;
+    if (eb == NULL || eo == NULL || pji_energy_ratio(&ratio, eo, eb, NULL) != PJ_OK ||
+        !(ratio.value > 0))
+        return;
+    p->energies++;
+    p->rest_sum += ratio.u_com / ratio.value;
+    p->cancelled += ratio.cancelled ? 1 : 0;
+    if (eb->origin == PJ_ORIGIN_MODELLED && eo->origin == PJ_ORIGIN_MODELLED)
+        p->modelled++;
+    double gap = ub != NULL && uo != NULL ? fabs(ub->value - uo->value) : (double)NAN;
+    if (isnan(gap) || isnan(p->utilisation_gap))
+        p->utilisation_gap = (double)NAN;
+    else
+        p->utilisation_gap = fmax(p->utilisation_gap, gap);
+}
+
+static void collect(struct pairs *p, const struct pji_gathered *g, const struct pji_comparison *c,
+                    int64_t base_cell, int64_t other_cell)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        const struct pji_gathered_trial *base = &g->trials[i];
+        if (base->cell != base_cell || base->state != PJI_TRIAL_DONE)
+            continue;
+        const struct pji_gathered_trial *other = in_block(g, other_cell, base->block);
+        if (other == NULL)
+            continue;
+        const struct pji_gathered_metric *mb = pji_gathered_find(base, c->task, c->name);
+        const struct pji_gathered_metric *mo = pji_gathered_find(other, c->task, c->name);
+        if (mb == NULL || mo == NULL || !(mb->value > 0) || !(mo->value > 0))
+            continue;
+        p->base[p->n] = mb->value;
+        p->other[p->n++] = mo->value;
+        if (c->energy)
+            add_energy(p, base, other, c->task);
+    }
+}
+
+static pj_status judge(struct pji_comparison *c, const struct pairs *p, struct pj_error *err)
+{
+    struct pji_ratio_ci ci;
+    c->n_blocks = p->n;
+    c->ratio = c->lo = c->hi = (double)NAN;
+    c->verdict = PJI_VERDICT_NONE;
+    if (p->n == 0) {
+        snprintf(c->reason, sizeof c->reason, "no block has both treatments done with a value");
+        return PJ_OK;
+    }
+    if (c->energy && p->energies < p->n) {
+        snprintf(c->reason, sizeof c->reason, "the energy of some trials is missing");
+        return PJ_OK;
+    }
+    c->u_rest = c->energy ? p->rest_sum / (double)p->n : 0;
+    c->cancelled = c->energy && p->cancelled == p->n;
+    c->ratio_of_times = c->energy && p->modelled == p->n && p->utilisation_gap <= same_utilisation;
+    pj_status status = pji_ratio_ci(p->other, p->base, p->n, c->u_rest, level, &ci, err);
+    if (status < 0)
+        return status;
+    c->ratio = ci.ratio;
+    if (p->n < 2) {
+        snprintf(c->reason, sizeof c->reason, "one block carries no interval");
+        return PJ_OK;
+    }
+    c->lo = ci.lo;
+    c->hi = ci.hi;
+    if (c->hi < 1)
+        c->verdict = PJI_VERDICT_LOWER;
+    else if (c->lo > 1)
+        c->verdict = PJI_VERDICT_HIGHER;
+    else
+        c->verdict = PJI_VERDICT_UNDECIDED;
+    return PJ_OK;
+}
+
+static pj_status compare_one(struct pji_summary *s, const struct pji_gathered *g, size_t *cap,
+                             const struct pji_figure *figure, size_t other, bool energy,
+                             struct pj_error *err)
+{
+    struct pairs p = {0};
+    pj_status status =
+        pji_array_reserve(&s->comparisons, cap, s->n_comparisons + 1, sizeof *s->comparisons, err);
+    if (status != PJ_OK)
+        return status;
+    struct pji_comparison *c = &s->comparisons[s->n_comparisons++];
+    *c = (struct pji_comparison){.task = pji_dup(figure->task, err),
+                                 .name = pji_dup(figure->name, err),
+                                 .other = other,
+                                 .energy = energy};
+    p.base = pji_zalloc(g->n + 1, sizeof *p.base, err);
+    p.other = pji_zalloc(g->n + 1, sizeof *p.other, err);
+    status = PJ_ENOMEM;
+    if (c->task != NULL && c->name != NULL && p.base != NULL && p.other != NULL) {
+        collect(&p, g, c, s->treatments[0].cell, s->treatments[other].cell);
+        status = judge(c, &p, err);
+    }
+    free(p.base);
+    free(p.other);
+    return status;
+}
+
+pj_status pji_summary_compare(struct pji_summary *summary, const struct pji_gathered *g,
+                              struct pj_error *err)
+{
+    size_t cap = 0;
+    pj_status status = PJ_OK;
+    for (size_t other = 1; other < summary->n_treatments; other++) {
+        const struct pji_treatment *base = &summary->treatments[0];
+        for (size_t f = 0; f < base->n_figures; f++) {
+            for (size_t k = 0; k < sizeof compared / sizeof compared[0]; k++) {
+                if (strcmp(base->figures[f].name, compared[k].name) != 0)
+                    continue;
+                status = compare_one(summary, g, &cap, &base->figures[f], other, compared[k].energy,
+                                     err);
+                if (status != PJ_OK)
+                    return status;
+            }
+        }
+    }
+    return status;
+}

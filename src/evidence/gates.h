@@ -1,0 +1,63 @@
+/* evidence/gates.h - what makes a trial invalid, what is only flagged and what is noted: one table
+ * of codes, each with its consequence and its definition, and one pure function that applies it.
+ *
+ * `invalid` excludes the trial from every conclusion and leads to exit code 3; `flag` and `note`
+ * are printed beside the result. Thresholds stand in struct pji_gate_limits, so that tests and
+ * later studies can set them.
+ */
+#ifndef PJI_EVIDENCE_GATES_H
+#define PJI_EVIDENCE_GATES_H
+
+#include "core/str.h"
+#include "perjoule/energy.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum pji_gate_consequence { PJI_GATE_NOTE, PJI_GATE_FLAG, PJI_GATE_INVALID };
+
+struct pji_gate_def {
+    const char *code;
+    enum pji_gate_consequence consequence;
+    const char *meaning; /* one sentence: when it fires and why that matters */
+};
+
+/* The i-th gate in the order in which they are reported; NULL past the last. */
+const struct pji_gate_def *pji_gate_at(size_t i);
+const struct pji_gate_def *pji_gate_find(const char *code); /* NULL: no such gate */
+/* "note", "flag" or "invalid". */
+const char *pji_gate_consequence_name(enum pji_gate_consequence consequence);
+
+struct pji_gate_limits {
+    double failed_share;  /* failed requests / requests above this: invalid */
+    double gap_intervals; /* longest gap between meter ticks, in sampling intervals */
+    int64_t gap_floor_ns; /* … but never less than this */
+    double token_share;   /* requests whose output is not of the fixed length, above this */
+    double window_ticks;  /* a window of fewer ticks is flagged */
+};
+struct pji_gate_limits pji_gate_limits_default(void);
+
+/* What the gates look at: one measured phase of one task of one trial. */
+struct pji_gate_inputs {
+    const char *task;
+    int64_t window_ns;
+    int64_t interval_ns;       /* sampling period */
+    int64_t max_gap_ns;        /* longest gap between meter ticks inside the trial */
+    uint64_t requests, failed; /* 0 requests: a command */
+    uint64_t wrong_length;     /* of the succeeded: output length is not the fixed one */
+    uint64_t uncounted;        /* of the succeeded: the server told no token count */
+    uint64_t cache_hits;       /* of the succeeded: the server reports cached prompt tokens */
+    bool cache_expected;       /* the study asked for a prompt cache */
+    const struct pj_energy *total;
+    const char *remote_reason; /* energy of the engine is elsewhere; NULL: it is here */
+};
+
+typedef pj_status pji_gate_sink(void *context, const struct pji_gate_def *gate, const char *detail,
+                                struct pj_error *err);
+
+/* Calls sink for every gate that fires, with a sentence that gives the figures. */
+pj_status pji_gates_apply(const struct pji_gate_inputs *inputs,
+                          const struct pji_gate_limits *limits, pji_gate_sink *sink, void *context,
+                          struct pj_error *err);
+
+#endif

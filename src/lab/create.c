@@ -1,0 +1,181 @@
+/* lab/create.c - making the folder of a study and reading it back. */
+#include "lab/runner.h"
+
+#include "core/units.h"
+#include "evidence/manifest.h"
+#include "platform/durable.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static pj_status put_meta(struct pji_store *store, const struct pji_study *study,
+                          const struct pji_plan *plan, struct pj_error *err)
+{
+    char seed[32];
+    char wall[32];
+    struct timespec now;
+    char *path = realpath(study->path, NULL);
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)study->seed);
+    snprintf(wall, sizeof wall, "%lld", (long long)now.tv_sec * PJI_NS_PER_S + now.tv_nsec);
+    const char *const pairs[][2] = {
+        {"study", study->name},
+        {"question", study->question != NULL ? study->question : ""},
+        {"study_file", study->text},
+        {"study_path", path != NULL ? path : study->path},
+        {"seed", seed},
+        {"plan_sha256", plan->sha256},
+        {"engine", study->engine->kind},
+        {"tool", "perjoule " PJ_VERSION},
+        {"created_wall_ns", wall},
+    };
+    pj_status status = PJ_OK;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0] && status == PJ_OK; i++)
+        status = pji_store_put_meta(store, pairs[i][0], pairs[i][1], err);
+    free(path);
+    return status;
+}
+
+static pj_status put_items(struct pji_store *store, const struct pji_workload *workload,
+                           struct pj_error *err)
+{
+    pj_status status = PJ_OK;
+    for (size_t i = 0; i < workload->n && status == PJ_OK; i++) {
+        char key[160];
+        snprintf(key, sizeof key, "items.%s.sha256", workload->tasks[i].spec->name);
+        status = pji_store_put_meta(store, key, workload->tasks[i].items.sha256, err);
+    }
+    return status;
+}
+
+static pj_status put_plan(struct pji_store *store, const struct pji_study *study,
+                          const struct pji_plan *plan, struct pj_error *err)
+{
+    const char *levels[64];
+    pj_status status = PJ_OK;
+    if (study->n_factors > sizeof levels / sizeof levels[0])
+        return pji_fail(err, PJ_EINVAL, "a study can have at most 64 factors");
+    for (size_t f = 0; f < study->n_factors && status == PJ_OK; f++)
+        status = pji_store_add_factor(store, study->factors[f].name,
+                                      (const char *const *)study->factors[f].levels,
+                                      study->factors[f].n, err);
+    for (size_t t = 0; t < plan->n_trials && status == PJ_OK; t++) {
+        const struct pji_planned *planned = &plan->trials[t];
+        for (size_t f = 0; f < study->n_factors; f++)
+            levels[f] =
+                study->factors[f].levels[plan->cell_levels[planned->cell * plan->n_factors + f]];
+        struct pji_trial trial = {.id = (int64_t)t + 1,
+                                  .cell = (int64_t)planned->cell,
+                                  .block = planned->block,
+                                  .repetition = planned->repetition,
+                                  .state = PJI_TRIAL_PLANNED,
+                                  .reason = "",
+                                  .levels = levels};
+        status = pji_store_add_trial(store, &trial, err);
+    }
+    return status;
+}
+
+static pj_status put_fact(void *context, const char *key, const char *value, struct pj_error *err)
+{
+    return pji_store_put_fact(context, 0, key, value, err);
+}
+
+static pj_status fill(struct pji_store *store, const struct pji_study *study,
+                      const struct pji_plan *plan, const struct pji_workload *workload,
+                      struct pj_error *err)
+{
+    pj_status status = pji_store_begin(store, err);
+    if (status == PJ_OK)
+        status = put_meta(store, study, plan, err);
+    if (status == PJ_OK)
+        status = put_items(store, workload, err);
+    if (status == PJ_OK)
+        status = put_plan(store, study, plan, err);
+    if (status == PJ_OK)
+        status = pji_manifest_machine(put_fact, store, err);
+    if (status == PJ_OK)
+        status = pji_store_commit(store, err);
+    if (status != PJ_OK)
+        pji_store_rollback(store);
+    return status;
+}
+
+pj_status pji_study_create(const char *dir, const struct pji_study *study,
+                           const struct pji_plan *plan, const struct pji_workload *workload,
+                           const struct pji_log *log, struct pj_error *err)
+{
+    char building[PATH_MAX];
+    struct stat info;
+    struct pji_store *store = NULL;
+    size_t len = strlen(dir);
+    while (len > 1 && dir[len - 1] == '/')
+        len--;
+    if (lstat(dir, &info) == 0)
+        return pji_fail(err, PJ_EBUSY,
+                        "%s exists already: `perjoule resume %s` goes on with it, or choose "
+                        "another folder with --out",
+                        dir, dir);
+    if (snprintf(building, sizeof building, "%.*s.building-%ld", (int)len, dir, (long)getpid()) >=
+        (int)sizeof building)
+        return pji_fail(err, PJ_EINVAL, "the folder name %s is too long", dir);
+    pj_status status = pji_store_create(&store, building, log, err);
+    if (status == PJ_OK) {
+        status = fill(store, study, plan, workload, err);
+        struct pj_error close_error = {0};
+        pj_status closed = pji_store_close(store, &close_error);
+        if (status == PJ_OK && closed != PJ_OK) {
+            status = closed;
+            if (err != NULL)
+                *err = close_error;
+        }
+        if (status == PJ_OK)
+            status = pji_durable_rename(building, dir, true, err);
+        if (status != PJ_OK)
+            (void)pji_remove_tree(building, NULL);
+    }
+    return status;
+}
+
+pj_status pji_study_reopen(struct pji_study *study, struct pji_store *store, struct pj_error *err)
+{
+    char *text = NULL;
+    char *path = NULL;
+    pj_status status = pji_store_get_meta(store, "study_file", &text, err);
+    if (status == PJ_OK)
+        status = pji_store_get_meta(store, "study_path", &path, err);
+    if (status == PJI_STORE_NONE)
+        status = pji_fail(err, PJ_ECORRUPT, "%s holds no study file: it was not made by perjoule",
+                          pji_store_dir(store));
+    if (status == PJ_OK)
+        status = pji_study_parse(study, text, strlen(text), path, err);
+    free(text);
+    free(path);
+    return status;
+}
+
+pj_status pji_study_same_items(struct pji_store *store, const struct pji_workload *workload,
+                               struct pj_error *err)
+{
+    pj_status status = PJ_OK;
+    for (size_t i = 0; i < workload->n && status == PJ_OK; i++) {
+        char key[160];
+        char *stored = NULL;
+        snprintf(key, sizeof key, "items.%s.sha256", workload->tasks[i].spec->name);
+        status = pji_store_get_meta(store, key, &stored, err);
+        if (status == PJI_STORE_NONE || (status == PJ_OK && stored != NULL &&
+                                         strcmp(stored, workload->tasks[i].items.sha256) != 0))
+            status = pji_fail(err, PJ_EINVAL,
+                              "%s changed since the study was planned: its trials would not be "
+                              "comparable; restore the file or start a new study",
+                              workload->tasks[i].spec->items_path);
+        free(stored);
+    }
+    return status;
+}

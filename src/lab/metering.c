@@ -1,0 +1,371 @@
+/* lab/metering.c - one reader thread for each trial. The thread alone touches the trace until it
+ * has ended; what others may ask for while it runs (lost, power) is kept beside it under a lock.
+ */
+#include "lab/metering.h"
+
+#include "core/array.h"
+#include "core/units.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct pji_metering {
+    struct pji_metering_config config;
+    struct pji_process child;
+    int fd_in;    /* write end of the meter's standard input */
+    int fd_out;   /* read end of its standard output */
+    int fd_file;  /* the trace file */
+    int lost_fd;  /* eventfd */
+    int first_fd; /* eventfd: a reading arrived, or the thread ended */
+    pthread_t thread;
+    bool thread_started;
+    struct pji_trace trace; /* the thread's */
+    struct pji_trace_reader *reader;
+    pthread_mutex_t lock;
+    bool stopping, saw_reading;
+    pj_status result; /* of the thread */
+    struct pj_error error;
+    double power_w;
+    /* the thread's own: previous energy and time of each channel */
+    double *last_uj;
+    int64_t *last_ns;
+    double *channel_w;
+};
+
+static void event_set(int fd)
+{
+    uint64_t one = 1;
+    ssize_t written = write(fd, &one, sizeof one);
+    (void)written; /* an eventfd that is already set stays set */
+}
+
+/* Power of each channel from the two latest points of its series. */
+static void update_power(struct pji_metering *m)
+{
+    size_t n = m->trace.header.n_channels;
+    if (!m->trace.has_header || n == 0)
+        return;
+    if (m->last_uj == NULL) {
+        m->last_uj = calloc(n, sizeof *m->last_uj);
+        m->last_ns = calloc(n, sizeof *m->last_ns);
+        m->channel_w = calloc(n, sizeof *m->channel_w);
+        if (m->last_uj == NULL || m->last_ns == NULL || m->channel_w == NULL)
+            return;
+    }
+    if (m->last_ns == NULL || m->channel_w == NULL)
+        return;
+    double sum_w = 0;
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        const struct pji_series *s = &m->trace.series[i];
+        if (s->n == 0)
+            continue;
+        const struct pji_point *p = &s->points[s->n - 1];
+        if (m->last_ns[i] != 0 && p->t_ns > m->last_ns[i]) {
+            m->channel_w[i] = pji_j_from_uj(p->energy_uj - m->last_uj[i]) /
+                              pji_s_from_ns(p->t_ns - m->last_ns[i]);
+        }
+        m->last_uj[i] = p->energy_uj;
+        m->last_ns[i] = p->t_ns;
+    }
+    bool in_total[256];
+    if (n > sizeof in_total)
+        return;
+    pji_ledger_cover(m->trace.header.channels, n, false, in_total);
+    for (size_t i = 0; i < n; i++) {
+        if (in_total[i]) {
+            sum_w += m->channel_w[i];
+            any = true;
+        }
+    }
+    pthread_mutex_lock(&m->lock);
+    m->power_w = any ? sum_w : (double)NAN;
+    pthread_mutex_unlock(&m->lock);
+}
+
+static pj_status write_all(int fd, const char *bytes, size_t len, const char *path,
+                           struct pj_error *err)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return pji_fail_errno(err, errno, "cannot write the trace %s", path);
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return PJ_OK;
+}
+
+static bool any_point(const struct pji_trace *trace)
+{
+    for (size_t i = 0; i < trace->header.n_channels; i++) {
+        if (trace->series[i].n > 0)
+            return true;
+    }
+    return false;
+}
+
+static void note_first(struct pji_metering *m)
+{
+    /* A machine on which nothing can be measured has a header and no channel: that is a first
+     * answer too. */
+    if (m->saw_reading || !m->trace.has_header)
+        return;
+    if (m->trace.header.n_channels > 0 && !any_point(&m->trace))
+        return;
+    pthread_mutex_lock(&m->lock);
+    m->saw_reading = true;
+    pthread_mutex_unlock(&m->lock);
+    event_set(m->first_fd);
+}
+
+/* One read from the pipe: 0 to go on, 1 at the end of the trace, negative on failure. */
+static pj_status drain_once(struct pji_metering *m, char *buffer, size_t size, int timeout_ms)
+{
+    struct pollfd wait = {.fd = m->fd_out, .events = POLLIN};
+    int ready = poll(&wait, 1, timeout_ms);
+    if (ready < 0 && errno == EINTR)
+        return PJ_OK;
+    if (ready <= 0)
+        return pji_fail(&m->error, PJ_EPEER, "the meter said nothing for %.1f s",
+                        pji_s_from_ns(m->config.silence_ns));
+    ssize_t got = read(m->fd_out, buffer, size);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return PJ_OK;
+    if (got < 0)
+        return pji_fail_errno(&m->error, errno, "cannot read from the meter");
+    if (got == 0)
+        return 1;
+    pj_status status = write_all(m->fd_file, buffer, (size_t)got, m->config.trace_path, &m->error);
+    if (status == PJ_OK)
+        status = pji_trace_reader_feed(m->reader, buffer, (size_t)got, &m->error);
+    return status;
+}
+
+static void *drain(void *arg)
+{
+    struct pji_metering *m = arg;
+    enum { SIZE = 1 << 16 };
+    char *buffer = malloc(SIZE);
+    pj_status status = buffer != NULL ? PJ_OK : PJ_ENOMEM;
+    int timeout_ms = (int)(m->config.silence_ns / PJI_NS_PER_MS);
+    while (status == PJ_OK) {
+        status = drain_once(m, buffer, SIZE, timeout_ms < 1 ? 1 : timeout_ms);
+        if (status == PJ_OK) {
+            note_first(m);
+            update_power(m);
+        }
+    }
+    pthread_mutex_lock(&m->lock);
+    bool early = status == 1 && !m->stopping;
+    m->result = status == 1 ? PJ_OK : status;
+    if (early)
+        m->result = pji_fail(&m->error, PJ_EPEER, "the meter ended before it was asked to");
+    bool lost = m->result != PJ_OK;
+    pthread_mutex_unlock(&m->lock);
+    if (lost)
+        event_set(m->lost_fd);
+    event_set(m->first_fd);
+    free(buffer);
+    return NULL;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void metering_free(struct pji_metering *m)
+{
+    close_fd(&m->fd_in);
+    if (m->child.pid > 0 && !m->child.reaped)
+        pji_process_end(&m->child, m->config.silence_ns);
+    if (m->thread_started)
+        pthread_join(m->thread, NULL);
+    close_fd(&m->fd_out);
+    close_fd(&m->fd_file);
+    close_fd(&m->lost_fd);
+    close_fd(&m->first_fd);
+    pji_trace_reader_free(m->reader);
+    pji_trace_fini(&m->trace);
+    pthread_mutex_destroy(&m->lock);
+    free(m->last_uj);
+    free(m->last_ns);
+    free(m->channel_w);
+    free(m);
+}
+
+/* Cores of the meter: the last one where there are at least four, so that it neither disturbs the
+ * engine nor waits for it. */
+static const char *meter_core(char *text, size_t size)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (cores < 4)
+        return NULL;
+    snprintf(text, size, "%ld", cores - 1);
+    return text;
+}
+
+static pj_status spawn_meter(struct pji_metering *m, struct pj_error *err)
+{
+    int in[2] = {-1, -1};
+    int out[2] = {-1, -1};
+    pj_status status = PJ_OK;
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) {
+        status = pji_fail_errno(err, errno, "cannot create a pipe to the meter");
+    } else {
+        char interval[32];
+        char core[32];
+        snprintf(interval, sizeof interval, "%g", pji_ms_from_ns(m->config.interval_ns));
+        const char *argv[8] = {m->config.perjoule, "record", "--interval", interval};
+        if (m->config.root != NULL) {
+            argv[4] = "--root";
+            argv[5] = m->config.root;
+        }
+        struct pji_spawn how = {.argv = argv,
+                                .fd_in = in[0],
+                                .fd_out = out[1],
+                                .fd_err = -1,
+                                .new_session = true,
+                                .cpus = meter_core(core, sizeof core)};
+        status = pji_process_spawn(&m->child, &how, err);
+    }
+    close_fd(&in[0]);
+    close_fd(&out[1]);
+    if (status == PJ_OK) {
+        m->fd_in = in[1];
+        m->fd_out = out[0];
+        fcntl(m->fd_in, F_SETFL, O_NONBLOCK);
+        return PJ_OK;
+    }
+    close_fd(&in[1]);
+    close_fd(&out[0]);
+    pji_error_prefix(err, "cannot start the meter");
+    return status;
+}
+
+static pj_status wait_first(struct pji_metering *m, struct pj_error *err)
+{
+    struct pollfd wait = {.fd = m->first_fd, .events = POLLIN};
+    int timeout_ms = (int)(m->config.silence_ns / PJI_NS_PER_MS);
+    int ready;
+    do {
+        ready = poll(&wait, 1, timeout_ms);
+    } while (ready < 0 && errno == EINTR);
+    pthread_mutex_lock(&m->lock);
+    bool saw = m->saw_reading;
+    pthread_mutex_unlock(&m->lock);
+    if (saw)
+        return PJ_OK;
+    if (ready == 0)
+        return pji_fail(err, PJ_ETIMEOUT, "the meter gave no reading within %.1f s",
+                        pji_s_from_ns(m->config.silence_ns));
+    return pji_fail(err, PJ_EPEER, "the meter ended at once: run `perjoule devices` to see why");
+}
+
+pj_status pji_metering_start(struct pji_metering **out, const struct pji_metering_config *config,
+                             struct pj_error *err)
+{
+    struct pji_metering *m = pji_zalloc(1, sizeof *m, err);
+    if (m == NULL)
+        return PJ_ENOMEM;
+    m->config = *config;
+    m->fd_in = m->fd_out = m->fd_file = -1;
+    m->power_w = (double)NAN;
+    m->child.pidfd = m->child.gate_fd = m->child.exec_fd = -1;
+    pthread_mutex_init(&m->lock, NULL);
+    m->lost_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    m->first_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pj_status status = PJ_OK;
+    if (m->lost_fd < 0 || m->first_fd < 0)
+        status = pji_fail_errno(err, errno, "cannot create an event descriptor");
+    if (status == PJ_OK) {
+        m->fd_file = open(config->trace_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (m->fd_file < 0)
+            status = pji_fail_errno(err, errno, "cannot create the trace %s", config->trace_path);
+    }
+    struct pji_trace_visitor visitor = pji_trace_builder(&m->trace);
+    if (status == PJ_OK)
+        status = pji_trace_reader_new(&m->reader, config->trace_path, &visitor, err);
+    if (status == PJ_OK)
+        status = spawn_meter(m, err);
+    if (status == PJ_OK && config->on_process != NULL)
+        status =
+            config->on_process(config->context, "meter", m->child.pid, m->child.start_ticks, err);
+    if (status == PJ_OK) {
+        int rc = pthread_create(&m->thread, NULL, drain, m);
+        m->thread_started = rc == 0;
+        if (rc != 0)
+            status = pji_fail_errno(err, rc, "cannot start the thread that reads the meter");
+    }
+    if (status == PJ_OK)
+        status = wait_first(m, err);
+    if (status != PJ_OK) {
+        metering_free(m);
+        return status;
+    }
+    *out = m;
+    return PJ_OK;
+}
+
+void pji_metering_mark(struct pji_metering *metering)
+{
+    ssize_t written = write(metering->fd_in, "\n", 1);
+    (void)written; /* see the header: the edge is then interpolated */
+}
+
+int pji_metering_lost_fd(const struct pji_metering *metering)
+{
+    return metering->lost_fd;
+}
+
+double pji_metering_power_w(struct pji_metering *metering)
+{
+    pthread_mutex_lock(&metering->lock);
+    double power_w = metering->power_w;
+    pthread_mutex_unlock(&metering->lock);
+    return power_w;
+}
+
+pj_status pji_metering_stop(struct pji_metering *metering, struct pji_trace *trace,
+                            struct pj_error *err)
+{
+    struct pji_metering *m = metering;
+    pthread_mutex_lock(&m->lock);
+    m->stopping = true;
+    pthread_mutex_unlock(&m->lock);
+    close_fd(&m->fd_in);
+    /* The thread ends at the meter's end of file, or when it has been silent for too long. */
+    pthread_join(m->thread, NULL);
+    m->thread_started = false;
+    bool complete = false;
+    bool torn = false;
+    pj_status status = m->result;
+    if (status != PJ_OK) {
+        if (err != NULL && err->code == 0)
+            *err = m->error;
+    } else {
+        status = pji_trace_reader_end(m->reader, &complete, &torn, err);
+        if (status == PJ_OK && (!complete || torn))
+            status = pji_fail(err, PJ_EPEER, "the meter ended without finishing its trace %s",
+                              m->config.trace_path);
+    }
+    if (status == PJ_OK) {
+        *trace = m->trace;
+        memset(&m->trace, 0, sizeof m->trace);
+    }
+    metering_free(m);
+    return status;
+}

@@ -1,0 +1,440 @@
+/* lab/records.c - see records.h. Definitions of the derived figures (docs/metrics.md):
+ *   j_per_token   energy of the measured window / output tokens (prompt work is in it)
+ *   j_per_request energy of the measured window / succeeded requests
+ *   output_tok_per_s  output tokens / window
+ *   ttft_s        send to first token with text, mean over succeeded requests (p50, p99 beside it)
+ *   tpot_s        (last token - first token) / (output tokens - 1), requests of 2 tokens or more
+ *   e2e_s         send to last token
+ * A figure whose inputs are missing is missing with the reason, never 0.
+ */
+#include "lab/records.h"
+
+#include "core/array.h"
+#include "core/digest.h"
+#include "core/units.h"
+#include "stats/quantile.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct pji_phase_data *pji_trial_data_phase(struct pji_trial_data *data, const char *name,
+                                            struct pj_error *err)
+{
+    if (pji_array_reserve(&data->phases, &data->cap, data->n + 1, sizeof *data->phases, err) !=
+        PJ_OK)
+        return NULL;
+    struct pji_phase_data *phase = &data->phases[data->n++];
+    *phase = (struct pji_phase_data){.name = name};
+    return phase;
+}
+
+void pji_trial_data_fini(struct pji_trial_data *data)
+{
+    for (size_t i = 0; i < data->n; i++) {
+        pji_load_result_fini(&data->phases[i].load);
+        pji_task_run_fini(&data->phases[i].run);
+    }
+    free(data->phases);
+    if (data->has_trace)
+        pji_trace_fini(&data->trace);
+    *data = (struct pji_trial_data){0};
+}
+
+struct writer {
+    struct pji_store *store;
+    int64_t attempt;
+    const struct pji_trial_data *data;
+    struct pj_energy *energies; /* scratch: one for each channel */
+    bool *in_total;
+    struct pji_str *gates_failed;
+    struct pj_error *err;
+};
+
+static const char *task_name(const struct pji_phase_data *phase)
+{
+    return phase->run.task != NULL ? phase->run.task->spec->name : "";
+}
+
+static pj_status store_total(struct writer *w, const char *phase, const char *task,
+                             const struct pji_total *total)
+{
+    const struct pji_trace *trace = &w->data->trace;
+    struct pji_str set = {0};
+    for (size_t i = 0; i < trace->header.n_channels; i++) {
+        if (!w->in_total[i])
+            continue;
+        if (set.len > 0)
+            pji_str_addc(&set, ',');
+        pji_str_add(&set, trace->header.channels[i].name);
+    }
+    struct pji_energy_row row = {.phase = phase,
+                                 .task = task,
+                                 .name = "total",
+                                 .domain = total->label,
+                                 .set = pji_str_text(&set),
+                                 .energy = total->energy};
+    pj_status status = pji_str_ok(&set, w->err);
+    if (status == PJ_OK)
+        status = pji_store_add_energy(w->store, w->attempt, &row, w->err);
+    pji_str_fini(&set);
+    return status;
+}
+
+/* Energy of one window: every channel and the total. Where the engine is on another host, what was
+ * measured here is the client's and the total is missing. */
+static pj_status store_window(struct writer *w, const char *phase, const char *task,
+                              int64_t start_ns, int64_t end_ns, struct pj_energy *total_out)
+{
+    const struct pji_trace *trace = &w->data->trace;
+    const char *remote = w->data->remote_reason;
+    struct pji_total total = {0};
+    pj_status status = PJ_OK;
+    if (!w->data->has_trace) {
+        pji_energy_missing(&total.energy, "the meter's trace is not complete");
+        *total_out = total.energy;
+        return store_total(w, phase, task, &total);
+    }
+    pji_trace_window(trace, start_ns, end_ns, false, w->energies, w->in_total, &total);
+    for (size_t i = 0; i < trace->header.n_channels && status == PJ_OK; i++) {
+        const struct pji_channel *channel = &trace->header.channels[i];
+        if (channel->role != PJI_ROLE_ENERGY && channel->role != PJI_ROLE_POWER)
+            continue;
+        char domain[64];
+        snprintf(domain, sizeof domain, "%s%s", remote[0] != '\0' ? "client/" : "",
+                 channel->domain);
+        struct pji_energy_row row = {.phase = phase,
+                                     .task = task,
+                                     .name = channel->name,
+                                     .domain = domain,
+                                     .set = "",
+                                     .in_total = w->in_total[i] && remote[0] == '\0',
+                                     .energy = w->energies[i]};
+        status = pji_store_add_energy(w->store, w->attempt, &row, w->err);
+    }
+    if (remote[0] != '\0') {
+        pji_energy_missing(&total.energy, remote);
+        snprintf(total.label, sizeof total.label, "engine on another host");
+        memset(w->in_total, 0, trace->header.n_channels * sizeof *w->in_total);
+    }
+    *total_out = total.energy;
+    return status == PJ_OK ? store_total(w, phase, task, &total) : status;
+}
+
+/* Mean of the utilisation channels over a window: what a model saw (docs/metrics.md). */
+static double window_utilisation(const struct writer *w, int64_t start_ns, int64_t end_ns)
+{
+    const struct pji_trace *trace = &w->data->trace;
+    if (!w->data->has_trace)
+        return (double)NAN;
+    for (size_t i = 0; i < trace->header.n_channels; i++) {
+        const struct pji_channel *channel = &trace->header.channels[i];
+        if (channel->role == PJI_ROLE_AUX && strstr(channel->name, "utilisation") != NULL)
+            return pji_series_mean(&trace->series[i], start_ns, end_ns) / 1e6;
+    }
+    return (double)NAN;
+}
+
+/* ---- requests and answers ---- */
+
+static pj_status store_request(struct writer *w, const struct pji_phase_data *phase, size_t i)
+{
+    const struct pji_request_record *r = &phase->load.records[i];
+    char sha256[PJI_SHA256_HEX] = "";
+    pj_status status = PJ_OK;
+    if (r->text != NULL)
+        status = pji_sha256_bytes(r->text, strlen(r->text), sha256, w->err);
+    struct pji_request_row row = {.phase = phase->name,
+                                  .task = task_name(phase),
+                                  .sequence = (int64_t)i,
+                                  .stream = r->stream,
+                                  .item = phase->run.specs[r->spec].item,
+                                  .scheduled_ns = r->scheduled_ns,
+                                  .sent_ns = r->sent_ns,
+                                  .first_token_ns = r->first_token_ns,
+                                  .last_token_ns = r->last_token_ns,
+                                  .prompt_tokens = r->prompt_tokens,
+                                  .cached_tokens = r->cached_tokens,
+                                  .output_tokens = r->output_tokens,
+                                  .finish = r->finish,
+                                  .text_sha256 = sha256,
+                                  .text = r->text,
+                                  .error = r->error != NULL ? r->error : "",
+                                  .token_ns = r->token_ns,
+                                  .n_tokens = r->n_tokens};
+    return status == PJ_OK ? pji_store_add_request(w->store, w->attempt, &row, w->err) : status;
+}
+
+static pj_status store_answer(struct writer *w, const struct pji_phase_data *phase, size_t i,
+                              size_t *correct)
+{
+    const struct pji_workload_task *task = phase->run.task;
+    const struct pji_request_record *r = &phase->load.records[i];
+    if (task->spec->gold == NULL || r->error != NULL || r->text == NULL)
+        return PJ_OK;
+    const struct pji_item *item = &task->items.items[phase->run.items[r->spec]];
+    int choice = pji_choice_extract(r->text, (const char *const *)task->choices, task->n_choices);
+    const char *answer = choice >= 0 ? task->choices[choice] : "";
+    struct pji_answer_row row = {.task = task->spec->name,
+                                 .item = item->id,
+                                 .answer = answer,
+                                 .gold = item->gold,
+                                 .parsable = choice >= 0,
+                                 .correct = choice >= 0 && strcmp(answer, item->gold) == 0};
+    *correct += row.correct ? 1 : 0;
+    return pji_store_add_answer(w->store, w->attempt, &row, w->err);
+}
+
+/* ---- derived figures ---- */
+
+struct figures {
+    uint64_t requests, failed, uncounted, wrong_length, cache_hits;
+    int64_t prompt_tokens, output_tokens;
+    double *ttft_s, *tpot_s, *e2e_s; /* of the succeeded */
+    size_t n_ttft, n_tpot;
+};
+
+static void count_request(struct figures *f, const struct pji_request_record *r, bool fixed_length,
+                          int64_t max_tokens)
+{
+    f->requests++;
+    if (r->error != NULL || r->sent_ns == 0) {
+        f->failed++;
+        return;
+    }
+    if (r->output_tokens < 0)
+        f->uncounted++;
+    else
+        f->output_tokens += r->output_tokens;
+    if (r->prompt_tokens > 0)
+        f->prompt_tokens += r->prompt_tokens;
+    f->cache_hits += r->cached_tokens > 0 ? 1 : 0;
+    if (fixed_length && r->output_tokens >= 0 && r->output_tokens != max_tokens)
+        f->wrong_length++;
+    if (r->first_token_ns == 0)
+        return;
+    f->ttft_s[f->n_ttft] = pji_s_from_ns(r->first_token_ns - r->sent_ns);
+    f->e2e_s[f->n_ttft++] = pji_s_from_ns(r->last_token_ns - r->sent_ns);
+    if (r->output_tokens > 1)
+        f->tpot_s[f->n_tpot++] =
+            pji_s_from_ns(r->last_token_ns - r->first_token_ns) / (double)(r->output_tokens - 1);
+}
+
+static pj_status put_metric(struct writer *w, const char *task, const char *name, double value,
+                            const char *reason)
+{
+    struct pji_metric_row row = {
+        .task = task, .name = name, .value = value, .origin = "", .reason = reason};
+    return pji_store_add_metric(w->store, w->attempt, &row, w->err);
+}
+
+/* energy / count, with its uncertainty; missing when either is. */
+static pj_status put_per(struct writer *w, const char *task, const char *name,
+                         const struct pj_energy *energy, double count, const char *no_count)
+{
+    struct pji_metric_row row = {.task = task,
+                                 .name = name,
+                                 .value = (double)NAN,
+                                 .origin = pj_origin_name(energy->origin),
+                                 .reason = ""};
+    if (energy->origin == PJ_ORIGIN_MISSING) {
+        row.reason = energy->reason;
+    } else if (!(count > 0)) {
+        row.reason = no_count;
+    } else {
+        row.value = energy->value_j / count;
+        row.u_ind = energy->u_ind_j / count;
+        row.u_com = energy->u_com_j / count;
+    }
+    return pji_store_add_metric(w->store, w->attempt, &row, w->err);
+}
+
+static pj_status put_latency(struct writer *w, const char *task, const char *base, double *values,
+                             size_t n)
+{
+    static const char no_value[] = "no succeeded request had enough tokens";
+    char name[48];
+    double mean = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += values[i] / (double)n;
+    snprintf(name, sizeof name, "%s_s", base);
+    pj_status status = put_metric(w, task, name, n > 0 ? mean : (double)NAN, n > 0 ? "" : no_value);
+    static const struct {
+        const char *suffix;
+        double p;
+    } quantiles[] = {{"p50", 0.5}, {"p99", 0.99}};
+    for (size_t i = 0; i < 2 && status == PJ_OK && n > 0; i++) {
+        double value = 0;
+        snprintf(name, sizeof name, "%s_%s_s", base, quantiles[i].suffix);
+        status = pji_quantile(values, n, quantiles[i].p, &value, w->err);
+        if (status == PJ_OK)
+            status = put_metric(w, task, name, value, "");
+    }
+    return status;
+}
+
+static pj_status put_window_metrics(struct writer *w, const struct pji_phase_data *phase,
+                                    const struct pj_energy *energy)
+{
+    const char *task = task_name(phase);
+    double dur_s = pji_s_from_ns(phase->end_ns - phase->start_ns);
+    double utilisation = window_utilisation(w, phase->start_ns, phase->end_ns);
+    pj_status status = put_per(w, task, "energy_j", energy, 1, "");
+    if (status == PJ_OK)
+        status = put_metric(w, task, "dur_s", dur_s, "");
+    if (status == PJ_OK)
+        status = put_per(w, task, "power_w", energy, dur_s, "the window is empty");
+    if (status == PJ_OK)
+        status = put_metric(w, task, "utilisation_share", utilisation,
+                            isnan(utilisation) ? "no utilisation was recorded" : "");
+    return status;
+}
+
+static pj_status put_request_metrics(struct writer *w, const struct pji_phase_data *phase,
+                                     const struct pj_energy *energy, const struct figures *f)
+{
+    static const char no_tokens[] = "the server told no token counts";
+    const char *task = task_name(phase);
+    double dur_s = pji_s_from_ns(phase->end_ns - phase->start_ns);
+    double ok = (double)(f->requests - f->failed);
+    bool counted = f->uncounted == 0 && f->output_tokens > 0;
+    double tokens = counted ? (double)f->output_tokens : (double)NAN;
+    pj_status status = put_metric(w, task, "requests", (double)f->requests, "");
+    if (status == PJ_OK)
+        status = put_metric(w, task, "requests_failed", (double)f->failed, "");
+    if (status == PJ_OK)
+        status = put_metric(w, task, "prompt_tokens",
+                            f->prompt_tokens > 0 ? (double)f->prompt_tokens : (double)NAN,
+                            f->prompt_tokens > 0 ? "" : no_tokens);
+    if (status == PJ_OK)
+        status = put_metric(w, task, "output_tokens", tokens, counted ? "" : no_tokens);
+    if (status == PJ_OK)
+        status = put_metric(w, task, "output_tok_per_s", tokens / dur_s, counted ? "" : no_tokens);
+    if (status == PJ_OK)
+        status = put_per(w, task, "j_per_token", energy, tokens, no_tokens);
+    if (status == PJ_OK)
+        status = put_per(w, task, "j_per_request", energy, ok, "no request succeeded");
+    if (status == PJ_OK)
+        status = put_latency(w, task, "ttft", f->ttft_s, f->n_ttft);
+    if (status == PJ_OK)
+        status = put_latency(w, task, "tpot", f->tpot_s, f->n_tpot);
+    if (status == PJ_OK)
+        status = put_latency(w, task, "e2e", f->e2e_s, f->n_ttft);
+    return status;
+}
+
+static pj_status on_gate(void *context, const struct pji_gate_def *gate, const char *detail,
+                         struct pj_error *err)
+{
+    struct writer *w = context;
+    struct pji_gate_row row = {.code = gate->code,
+                               .consequence = pji_gate_consequence_name(gate->consequence),
+                               .detail = detail};
+    if (gate->consequence == PJI_GATE_INVALID &&
+        strstr(pji_str_text(w->gates_failed), gate->code) == NULL) {
+        if (w->gates_failed->len > 0)
+            pji_str_addc(w->gates_failed, ',');
+        pji_str_add(w->gates_failed, gate->code);
+    }
+    return pji_store_add_gate(w->store, w->attempt, &row, err);
+}
+
+static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phase,
+                             const struct pj_energy *energy, const struct figures *f)
+{
+    const char *remote = w->data->remote_reason;
+    struct pji_gate_limits limits = pji_gate_limits_default();
+    struct pji_gate_inputs in = {.task = task_name(phase),
+                                 .window_ns = phase->end_ns - phase->start_ns,
+                                 .interval_ns = w->data->interval_ns,
+                                 .max_gap_ns = w->data->trace.max_gap_ns,
+                                 .requests = f->requests,
+                                 .failed = f->failed,
+                                 .wrong_length = f->wrong_length,
+                                 .uncounted = f->uncounted,
+                                 .cache_hits = f->cache_hits,
+                                 .cache_expected = w->data->cache_expected,
+                                 .total = energy,
+                                 .remote_reason = remote[0] != '\0' ? remote : NULL};
+    return pji_gates_apply(&in, &limits, on_gate, w, w->err);
+}
+
+static pj_status store_requests(struct writer *w, const struct pji_phase_data *phase,
+                                struct figures *f)
+{
+    pj_status status = PJ_OK;
+    size_t correct = 0;
+    bool measured = strcmp(phase->name, "measure") == 0;
+    for (size_t i = 0; i < phase->load.n && status == PJ_OK; i++) {
+        const struct pji_request_record *r = &phase->load.records[i];
+        count_request(f, r, phase->run.fixed_length, phase->run.max_tokens);
+        status = store_request(w, phase, i);
+        if (status == PJ_OK && measured)
+            status = store_answer(w, phase, i, &correct);
+    }
+    if (status == PJ_OK && measured && phase->run.task != NULL &&
+        phase->run.task->spec->gold != NULL && phase->load.n > 0)
+        status = put_metric(w, task_name(phase), "accuracy_share",
+                            (double)correct / (double)phase->load.n, "");
+    return status;
+}
+
+static pj_status store_phase(struct writer *w, const struct pji_phase_data *phase)
+{
+    struct pji_phase_row row = {.name = phase->name,
+                                .task = task_name(phase),
+                                .start_ns = phase->start_ns,
+                                .end_ns = phase->end_ns};
+    struct pj_energy total = {0};
+    struct figures f = {0};
+    size_t n = phase->load.n + 1;
+    if (phase->end_ns < phase->start_ns || phase->start_ns == 0)
+        return PJ_OK; /* cut off before it began: nothing to keep */
+    pj_status status = pji_store_add_phase(w->store, w->attempt, &row, w->err);
+    if (status == PJ_OK)
+        status =
+            store_window(w, phase->name, task_name(phase), phase->start_ns, phase->end_ns, &total);
+    f.ttft_s = pji_zalloc(3 * n, sizeof *f.ttft_s, w->err);
+    if (f.ttft_s == NULL)
+        return PJ_ENOMEM;
+    f.tpot_s = f.ttft_s + n;
+    f.e2e_s = f.ttft_s + 2 * n;
+    if (status == PJ_OK)
+        status = store_requests(w, phase, &f);
+    if (status == PJ_OK && strcmp(phase->name, "measure") == 0) {
+        status = put_window_metrics(w, phase, &total);
+        if (status == PJ_OK && phase->load.n > 0)
+            status = put_request_metrics(w, phase, &total, &f);
+        if (status == PJ_OK)
+            status = apply_gates(w, phase, &total, &f);
+    }
+    free(f.ttft_s);
+    return status;
+}
+
+pj_status pji_records_store(struct pji_store *store, int64_t attempt,
+                            const struct pji_trial_data *data, struct pji_str *gates_failed,
+                            double *energy_j, struct pj_error *err)
+{
+    size_t n = data->has_trace ? data->trace.header.n_channels : 0;
+    struct writer w = {
+        .store = store, .attempt = attempt, .data = data, .gates_failed = gates_failed, .err = err};
+    struct pj_energy total = {0};
+    *energy_j = (double)NAN;
+    w.energies = pji_zalloc(n + 1, sizeof *w.energies, err);
+    w.in_total = pji_zalloc(n + 1, sizeof *w.in_total, err);
+    pj_status status = w.energies != NULL && w.in_total != NULL ? PJ_OK : PJ_ENOMEM;
+    for (size_t i = 0; i < data->n && status == PJ_OK; i++)
+        status = store_phase(&w, &data->phases[i]);
+    if (status == PJ_OK && data->has_trace && data->end_ns > data->start_ns) {
+        /* From the first reading on: the meter started after the attempt did. */
+        int64_t start_ns = data->trace.header.t_ns;
+        status = store_window(&w, "trial", "", start_ns, data->trace.footer.t_ns, &total);
+        if (total.origin != PJ_ORIGIN_MISSING)
+            *energy_j = total.value_j;
+    }
+    free(w.energies);
+    free(w.in_total);
+    return status;
+}

@@ -1,0 +1,42 @@
+/* lab/records.h - what one attempt left in memory, and how it gets into the store: phases,
+ * requests, energies of every window, derived figures, answers, gates. One transaction, after the
+ * windows.
+ */
+#ifndef PJI_LAB_RECORDS_H
+#define PJI_LAB_RECORDS_H
+
+#include "energy/trace.h"
+#include "evidence/gates.h"
+#include "lab/workload.h"
+#include "store/store.h"
+
+struct pji_phase_data {
+    const char *name;        /* static */
+    struct pji_task_run run; /* n = 0: no requests */
+    struct pji_load_result load;
+    int64_t start_ns, end_ns;
+};
+
+struct pji_trial_data {
+    struct pji_phase_data *phases;
+    size_t n, cap;
+    struct pji_trace trace;
+    bool has_trace;
+    char remote_reason[160]; /* see engine/engine.h; "": the engine runs here */
+    bool cache_expected;
+    int64_t interval_ns;
+    int64_t start_ns, end_ns;
+};
+
+/* Adds an empty phase; the pointer is valid until the next call. NULL on lack of memory. */
+struct pji_phase_data *pji_trial_data_phase(struct pji_trial_data *data, const char *name,
+                                            struct pj_error *err);
+void pji_trial_data_fini(struct pji_trial_data *data);
+
+/* Stores everything (inside the caller's transaction). gates_failed gets the codes of `invalid`
+ * gates, comma-separated; energy_j the total of the whole trial (NaN: missing). */
+pj_status pji_records_store(struct pji_store *store, int64_t attempt,
+                            const struct pji_trial_data *data, struct pji_str *gates_failed,
+                            double *energy_j, struct pj_error *err);
+
+#endif

@@ -1,0 +1,266 @@
+/* lab/runner.c - the loop over the plan, retries, and recovery after our own death. */
+#include "lab/runner.h"
+
+#include "core/array.h"
+#include "core/units.h"
+#include "platform/process.h"
+
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- recovery ---- */
+
+struct recovery {
+    struct pji_store *store;
+    const struct pji_log *log;
+    int64_t *attempts;
+    size_t n, cap;
+    char boot_id[64];
+};
+
+static pj_status collect(void *context, int64_t attempt, int64_t trial_id, struct pj_error *err)
+{
+    struct recovery *r = context;
+    (void)trial_id;
+    pj_status status = pji_array_reserve(&r->attempts, &r->cap, r->n + 1, sizeof *r->attempts, err);
+    if (status == PJ_OK)
+        r->attempts[r->n++] = attempt;
+    return status;
+}
+
+static pj_status end_leftover(void *context, const struct pji_process_row *row,
+                              struct pj_error *err)
+{
+    struct recovery *r = context;
+    if (strcmp(row->boot_id, r->boot_id) != 0)
+        return PJ_OK; /* another boot: the pid belongs to somebody else */
+    pj_status status =
+        pji_process_end_foreign((pid_t)row->pid, row->start_ticks, 2 * PJI_NS_PER_S, err);
+    if (status != PJ_OK)
+        pji_error_prefix(err, "cannot end the %s (pid %lld) of the attempt that was cut off",
+                         row->role, (long long)row->pid);
+    return status;
+}
+
+static void read_boot_id(char *text, size_t size)
+{
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    text[0] = '\0';
+    if (file == NULL)
+        return;
+    if (fgets(text, (int)size, file) != NULL)
+        text[strcspn(text, "\n")] = '\0';
+    fclose(file);
+}
+
+static int64_t clock_now_ns(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * PJI_NS_PER_S + t.tv_nsec;
+}
+
+pj_status pji_study_recover(struct pji_store *store, const struct pji_log *log,
+                            struct pj_error *err)
+{
+    struct recovery r = {.store = store, .log = log};
+    read_boot_id(r.boot_id, sizeof r.boot_id);
+    pj_status status = pji_store_each_running(store, collect, &r, err);
+    for (size_t i = 0; i < r.n && status == PJ_OK; i++) {
+        /* Keepers first: they take their trees with them; then what may have escaped. */
+        status = pji_store_each_process(store, r.attempts[i], end_leftover, &r, err);
+        if (status == PJ_OK)
+            status = pji_store_end_attempt(store, r.attempts[i], PJI_TRIAL_PLANNED, "runner_died",
+                                           true, clock_now_ns(CLOCK_MONOTONIC),
+                                           clock_now_ns(CLOCK_REALTIME), err);
+        if (status == PJ_OK)
+            pji_log(log, PJI_LOG_INFO, "an attempt that was cut off runs again");
+    }
+    free(r.attempts);
+    return status;
+}
+
+/* ---- the loop ---- */
+
+struct row {
+    struct pji_trial trial;
+    char **levels; /* owned copies */
+};
+
+struct rows {
+    struct row *rows;
+    size_t n, cap;
+    size_t n_factors;
+};
+
+static pj_status copy_trial(void *context, const struct pji_trial *trial, struct pj_error *err)
+{
+    struct rows *rows = context;
+    pj_status status =
+        pji_array_reserve(&rows->rows, &rows->cap, rows->n + 1, sizeof *rows->rows, err);
+    if (status != PJ_OK)
+        return status;
+    struct row *row = &rows->rows[rows->n];
+    row->levels = pji_zalloc(rows->n_factors + 1, sizeof *row->levels, err);
+    if (row->levels == NULL)
+        return PJ_ENOMEM;
+    rows->n++;
+    for (size_t f = 0; f < rows->n_factors; f++) {
+        row->levels[f] = pji_dup(trial->levels[f], err);
+        if (row->levels[f] == NULL)
+            return PJ_ENOMEM;
+    }
+    row->trial = *trial;
+    row->trial.reason = "";
+    row->trial.levels = (const char *const *)row->levels;
+    return PJ_OK;
+}
+
+static void rows_fini(struct rows *rows)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        for (size_t f = 0; f < rows->n_factors; f++)
+            free(rows->rows[i].levels[f]);
+        free(rows->rows[i].levels);
+    }
+    free(rows->rows);
+}
+
+static bool to_do(const struct pji_trial *trial, int64_t attempts)
+{
+    switch (trial->state) {
+    case PJI_TRIAL_PLANNED:
+    case PJI_TRIAL_RUNNING:
+        return true;
+    case PJI_TRIAL_FAILED:
+        return trial->failures < attempts;
+    case PJI_TRIAL_DONE:
+    case PJI_TRIAL_INVALID:
+    case PJI_TRIAL_SKIPPED:
+        break;
+    }
+    return false;
+}
+
+static void treatment_text(const struct pji_study *study, const struct pji_trial *trial, char *text,
+                           size_t size)
+{
+    size_t len = 0;
+    text[0] = '\0';
+    for (size_t f = 0; f < study->n_factors && len < size; f++) {
+        int n = snprintf(text + len, size - len, "%s%s=%s", f > 0 ? " " : "",
+                         study->factors[f].name, trial->levels[f]);
+        len += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static bool stop_asked(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    return fd >= 0 && poll(&wait, 1, 0) > 0;
+}
+
+struct progress {
+    size_t finished, attempts_run;
+    double energy_j;
+    int64_t started_ns;
+};
+
+/* Attempts of one trial until it is no longer to do. *again: the run goes on with the next trial.
+ */
+static pj_status run_trial(const struct pji_run_env *env, const struct pji_study *study,
+                           const struct pji_workload *workload, struct pji_store *store,
+                           struct pji_trial *trial, const struct rows *rows,
+                           struct progress *progress, struct pji_run_summary *summary,
+                           struct pj_error *err)
+{
+    char treatment[256];
+    treatment_text(study, trial, treatment, sizeof treatment);
+    while (to_do(trial, study->limits.attempts)) {
+        if (stop_asked(env->stop_fd)) {
+            summary->interrupted = true;
+            return PJ_OK;
+        }
+        double spent_s = pji_s_from_ns(clock_now_ns(CLOCK_MONOTONIC) - progress->started_ns);
+        double left = (double)(rows->n - progress->finished);
+        double runs = (double)progress->attempts_run;
+        struct pji_run_event position = {.index = progress->finished + 1,
+                                         .n = rows->n,
+                                         .trial = trial->id,
+                                         .treatment = treatment,
+                                         .phase = "",
+                                         .reason = "",
+                                         .energy_j = progress->energy_j,
+                                         .power_w = (double)NAN,
+                                         .eta_s = progress->attempts_run > 0 ? spent_s / runs * left
+                                                                             : (double)NAN};
+        struct pji_trial_outcome outcome;
+        pj_status status =
+            pji_trial_run(env, study, workload, store, trial, &position, &outcome, err);
+        if (status != PJ_OK)
+            return status;
+        progress->attempts_run++;
+        if (!isnan(outcome.energy_j))
+            progress->energy_j += outcome.energy_j;
+        trial->state = outcome.state;
+        if (outcome.state == PJI_TRIAL_FAILED)
+            trial->failures++;
+        if (outcome.disk_full) {
+            summary->disk_full = true;
+            return PJ_OK;
+        }
+    }
+    return PJ_OK;
+}
+
+static void summarise(const struct rows *rows, struct pji_run_summary *summary)
+{
+    for (size_t i = 0; i < rows->n; i++) {
+        switch (rows->rows[i].trial.state) {
+        case PJI_TRIAL_PLANNED:
+        case PJI_TRIAL_RUNNING:
+            summary->planned++;
+            break;
+        case PJI_TRIAL_DONE:
+            summary->done++;
+            break;
+        case PJI_TRIAL_FAILED:
+            summary->failed++;
+            break;
+        case PJI_TRIAL_INVALID:
+            summary->invalid++;
+            break;
+        case PJI_TRIAL_SKIPPED:
+            break;
+        }
+    }
+}
+
+pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *study,
+                        const struct pji_workload *workload, struct pji_store *store,
+                        struct pji_run_summary *summary, struct pj_error *err)
+{
+    struct rows rows = {.n_factors = study->n_factors};
+    struct progress progress = {.started_ns = clock_now_ns(CLOCK_MONOTONIC)};
+    *summary = (struct pji_run_summary){0};
+    pj_status status = pji_store_each_trial(store, copy_trial, &rows, err);
+    for (size_t i = 0; i < rows.n; i++)
+        progress.finished += to_do(&rows.rows[i].trial, study->limits.attempts) ? 0 : 1;
+    for (size_t i = 0; i < rows.n && status == PJ_OK; i++) {
+        struct pji_trial *trial = &rows.rows[i].trial;
+        if (!to_do(trial, study->limits.attempts))
+            continue;
+        status = run_trial(env, study, workload, store, trial, &rows, &progress, summary, err);
+        if (summary->interrupted || summary->disk_full)
+            break;
+        progress.finished++;
+    }
+    if (status == PJ_OK)
+        summarise(&rows, summary);
+    rows_fini(&rows);
+    return status;
+}
