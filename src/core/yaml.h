@@ -1,6 +1,8 @@
 /* core/yaml.h - YAML through libfyaml as a plain tree that keeps positions for messages
  * (perjoule-lab only). Scalars stay text exactly as written: "2" never becomes 2.0. Duplicate keys,
- * anchors with cycles and more than one document are errors with file:line:column.
+ * anchors with cycles, tags, keys that are not plain text, an empty document and more than one
+ * document are errors with file:line:column. An alias is a copy of what its anchor named, with the
+ * positions of that text. Limits: 100 000 values (copies count), depth 64, files of 16 MiB.
  */
 #ifndef PJI_CORE_YAML_H
 #define PJI_CORE_YAML_H
