@@ -38,17 +38,23 @@ struct place {
     size_t line, column;
 };
 
-static struct place place_of(struct fy_event *event)
+static struct place place_of_mark(const struct fy_mark *mark)
 {
-    const struct fy_mark *mark = fy_event_start_mark(event);
     if (!mark || mark->line < 0 || mark->column < 0)
         return (struct place){1, 1};
+    return (struct place){(size_t)mark->line + 1, (size_t)mark->column + 1};
+}
+
+static struct place place_of(struct fy_event *event)
+{
+    struct place place = place_of_mark(fy_event_start_mark(event));
     /* the mark of quoted text and of an alias is behind its first character */
     enum fy_node_style style = fy_event_get_node_style(event);
     bool behind =
-        (style == FYNS_SINGLE_QUOTED || style == FYNS_DOUBLE_QUOTED || event->type == FYET_ALIAS) &&
-        mark->column > 0;
-    return (struct place){(size_t)mark->line + 1, (size_t)mark->column + (behind ? 0 : 1)};
+        style == FYNS_SINGLE_QUOTED || style == FYNS_DOUBLE_QUOTED || event->type == FYET_ALIAS;
+    if (behind && place.column > 1)
+        place.column--;
+    return place;
 }
 
 static pj_status complain(struct build *build, struct place place, const char *what)
@@ -307,8 +313,10 @@ static pj_status take_node(struct build *build, struct fy_event *event, size_t d
     node->column = place.column;
     if (depth > DEPTH_MAX)
         return complain(build, place, "values are nested more than 64 deep");
-    if (fy_event_get_tag_token(event))
-        return complain(build, place, "tags such as !!str are not used here: write plain text");
+    struct fy_token *tag = fy_event_get_tag_token(event);
+    if (tag)
+        return complain(build, place_of_mark(fy_token_start_mark(tag)),
+                        "tags such as !!str are not used here: write plain text");
     pj_status status = count_nodes(build, 1, place);
     struct fy_token *anchored = fy_event_get_anchor_token(event);
     size_t index = 0;
@@ -398,6 +406,20 @@ static void close_parser(struct build *build)
     free(build->anchors);
 }
 
+/* libfyaml takes a NUL for the end of the text and would drop the rest without a word. */
+static pj_status check_bytes(struct build *build, const char *text, size_t len)
+{
+    const char *nul = len ? memchr(text, '\0', len) : NULL;
+    if (!nul)
+        return PJ_OK;
+    struct place place = {1, 1};
+    for (; text < nul; text++) {
+        place.column = *text == '\n' ? 1 : place.column + 1;
+        place.line += *text == '\n';
+    }
+    return complain(build, place, "a NUL byte: this is not UTF-8 text");
+}
+
 pj_status pji_yaml_parse(struct pji_yaml_doc *doc, const char *text, size_t len, const char *name,
                          struct pj_error *err)
 {
@@ -406,7 +428,9 @@ pj_status pji_yaml_parse(struct pji_yaml_doc *doc, const char *text, size_t len,
     *doc = (struct pji_yaml_doc){.name = pji_dup(name, err)};
     if (!doc->name)
         return PJ_ENOMEM;
-    pj_status status = open_parser(&build, text, len);
+    pj_status status = check_bytes(&build, text, len);
+    if (!status)
+        status = open_parser(&build, text, len);
     if (!status)
         status = take_document(&build, &doc->root);
     close_parser(&build);

@@ -200,7 +200,7 @@ static void test_errors_have_positions(void **state)
     refuse_text("a: !!int 3\n", "s.yaml:1:4: tags");
     refuse_text("? [a, b]\n: c\n", "a key must be plain text");
     refuse_text("a: \"x\\0y\"\n", "s.yaml:1:4: text must not contain a NUL");
-    refuse("a: b\0c", 6, "s.yaml");
+    refuse("a:\n b\0c", 6, "s.yaml:2:3: a NUL byte");
     refuse_text("a: \xff\xfe\n", "s.yaml:1:");
     refuse_text("a: @x\n", "s.yaml:1:4");
 }
