@@ -43,6 +43,10 @@ char *pji_dupn(const char *text, size_t len, struct pj_error *err);
 enum { PJI_EXCERPT = 64 };
 const char *pji_excerpt(const char *text, size_t len, char out[PJI_EXCERPT]);
 
+/* Number of leading bytes of text[0..len) that are well-formed UTF-8 (RFC 3629: no surrogates, no
+ * overlong forms); len when all of it is. */
+size_t pji_utf8_span(const char *text, size_t len);
+
 /* Edit distance helper for "did you mean": the candidate nearest to `word` (Damerau-Levenshtein
  * distance at most max(1, len/3)), or NULL. Candidates end with a NULL pointer. */
 const char *pji_str_nearest(const char *word, const char *const *candidates);

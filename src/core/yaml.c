@@ -406,18 +406,26 @@ static void close_parser(struct build *build)
     free(build->anchors);
 }
 
-/* libfyaml takes a NUL for the end of the text and would drop the rest without a word. */
+/* libfyaml would take a NUL for the end of the text, bytes that are not UTF-8 for an empty value
+ * and control characters for text, each without a word. */
 static pj_status check_bytes(struct build *build, const char *text, size_t len)
 {
-    const char *nul = len ? memchr(text, '\0', len) : NULL;
-    if (!nul)
+    size_t good = pji_utf8_span(text, len);
+    for (size_t i = 0; i < good; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+            good = i;
+    }
+    if (good == len)
         return PJ_OK;
     struct place place = {1, 1};
-    for (; text < nul; text++) {
-        place.column = *text == '\n' ? 1 : place.column + 1;
-        place.line += *text == '\n';
+    for (size_t i = 0; i < good; i++) {
+        place.column = text[i] == '\n' ? 1 : place.column + 1;
+        place.line += text[i] == '\n';
     }
-    return complain(build, place, "a NUL byte: this is not UTF-8 text");
+    unsigned char bad = (unsigned char)text[good];
+    return pji_fail(build->err, PJ_EINVAL, "%s:%zu:%zu: the byte 0x%02x has no place in UTF-8 text",
+                    build->name, place.line, place.column, bad);
 }
 
 pj_status pji_yaml_parse(struct pji_yaml_doc *doc, const char *text, size_t len, const char *name,

@@ -200,8 +200,10 @@ static void test_errors_have_positions(void **state)
     refuse_text("a: !!int 3\n", "s.yaml:1:4: tags");
     refuse_text("? [a, b]\n: c\n", "a key must be plain text");
     refuse_text("a: \"x\\0y\"\n", "s.yaml:1:4: text must not contain a NUL");
-    refuse("a:\n b\0c", 6, "s.yaml:2:3: a NUL byte");
-    refuse_text("a: \xff\xfe\n", "s.yaml:1:");
+    refuse("a:\n b\0c", 6, "s.yaml:2:3: the byte 0x00");
+    refuse_text("a: \xff\xfe\n", "s.yaml:1:4: the byte 0xff has no place in UTF-8 text");
+    refuse_text("a: x\xed\xa0\x80\n", "s.yaml:1:5: the byte 0xed");
+    refuse_text("a: x\x1b[31m\n", "s.yaml:1:5: the byte 0x1b");
     refuse_text("a: @x\n", "s.yaml:1:4");
 }
 
