@@ -20,6 +20,13 @@ struct pji_plan {
     char sha256[65]; /* over the canonical text of the plan (docs/study-file.md) */
 };
 
+enum { PJI_PLAN_TRIALS_MAX = 1000000 };
+
+/* Cells only: rows of level indices in product order (the last factor moves fastest), exclusions
+ * removed; caller frees. No cells at all is PJ_EINVAL. */
+pj_status pji_design_cells(const struct pji_study *study, size_t **cell_levels, size_t *n_cells,
+                           struct pj_error *err);
+
 /* Exclusions are sets: the union of all excluded products is removed. Randomised complete blocks:
  * each block holds every cell once, shuffled; blocks = "none": one shuffle of all trials. */
 pj_status pji_plan_make(struct pji_plan *plan, const struct pji_study *study, struct pj_error *err);

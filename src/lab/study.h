@@ -1,7 +1,9 @@
 /* lab/study.h - the study file (YAML) as a checked structure. docs/study-file.md is its manual.
  *
- * Values may name a factor as ${factor} (or $factor when it is the whole value): the trial's level
- * is filled in as text. Errors carry file:line:column, the offending text and a suggestion.
+ * Values below `engine`, `load` and `task` may name a factor as ${factor} (or $factor when it is
+ * the whole value): the trial's level is filled in as text; $${ stands for a literal ${. Errors
+ * carry file:line:column, the offending text and a suggestion; all of them are collected (at most
+ * PJI_STUDY_PROBLEMS), the first one in the file is the pj_error.
  */
 #ifndef PJI_LAB_STUDY_H
 #define PJI_LAB_STUDY_H
@@ -10,6 +12,18 @@
 #include "engine/engine.h"
 
 #include <stdint.h>
+
+enum { PJI_STUDY_PROBLEMS = 20 };
+
+/* What is wrong (errors) or doubtful (warnings) in a study file, in the order of the file. */
+struct pji_problem {
+    size_t line, column;
+    char *text; /* "file:line:column: sentence" */
+};
+struct pji_problems {
+    struct pji_problem *items;
+    size_t n, cap;
+};
 
 struct pji_factor {
     char *name;
@@ -24,12 +38,12 @@ struct pji_exclusion {
 
 struct pji_task_spec {
     char *name;       /* "energy", "accuracy"; default: "task" */
-    char *items_path; /* as written */
-    char *prompt;     /* template text */
+    char *items_path; /* as written; this, prompt, gold and choices name no factor */
+    char *prompt;     /* template text; "{prompt}" when the file says nothing */
     char *gold;       /* key of the gold label, NULL: unscored */
     char **choices;   /* accepted answers, in order; n_choices 0: distinct gold labels */
     size_t n_choices;
-    const struct pji_yaml *node; /* for values that name factors: max_tokens, limit, … */
+    const struct pji_yaml *node; /* the mapping itself: pji_study_task reads it */
 };
 
 struct pji_phases {
@@ -61,14 +75,20 @@ struct pji_study {
     struct pji_phases phases;
     struct pji_limits limits;
     int64_t meter_interval_ns;
+    struct pji_problems errors, warnings;
 };
 
-/* Reads and checks everything that can be checked before anything starts. */
+/* Reads and checks everything that can be checked before anything starts. After a failure only
+ * the problems may be read; pji_study_fini in every case. */
 pj_status pji_study_read(struct pji_study *study, const char *path, struct pj_error *err);
-/* The same from text (a study stored earlier): `path` is used in messages and to find `dir`. */
+/* The same from text (a study stored earlier), without the items files: `path` is used in messages
+ * and to find `dir`. */
 pj_status pji_study_parse(struct pji_study *study, const char *text, size_t len, const char *path,
                           struct pj_error *err);
 void pji_study_fini(struct pji_study *study);
+/* The part of pji_study_read that looks at other files: every items file that a trial will need is
+ * there, each item has its gold label and every field that the prompt names. */
+pj_status pji_study_check_items(struct pji_study *study, struct pj_error *err);
 
 /* The text of a scalar with ${factor} filled in from levels (one for each factor); caller frees.
  * NULL levels: any level (for checking). */
@@ -79,7 +99,45 @@ pj_status pji_study_settings(const struct pji_study *study, const char *const *l
                              struct pji_setting **out, size_t *n, struct pj_error *err);
 void pji_settings_free(struct pji_setting *settings, size_t n);
 
-/* Duration text: "250ms", "10s", "5m", "2h". */
+/* A task with levels filled in and defaults applied. */
+struct pji_task_values {
+    const char *name; /* borrowed from the study */
+    char *items_path; /* relative ones start at the folder of the study file */
+    char *prompt;     /* template text */
+    char *gold;       /* key of the gold label, NULL: unscored */
+    char **choices;
+    size_t n_choices; /* 0: the distinct gold labels */
+    int64_t max_tokens;
+    int64_t limit; /* items used, 0: all */
+    bool ignore_eos;
+    char *stop; /* NULL: none */
+    double temperature;
+    uint64_t seed;
+    enum pji_api api;
+    char *extra; /* further members of the request as the text of a JSON object, NULL: none */
+};
+/* levels NULL: any level. Freed with pji_task_values_fini in every case. */
+pj_status pji_study_task(const struct pji_study *study, size_t index, const char *const *levels,
+                         struct pji_task_values *out, struct pj_error *err);
+void pji_task_values_fini(struct pji_task_values *values);
+
+struct pji_load_values {
+    int64_t concurrency; /* closed loop: requests in flight */
+};
+pj_status pji_study_load(const struct pji_study *study, const char *const *levels,
+                         struct pji_load_values *out, struct pj_error *err);
+
+/* Calls fn once for each combination of the levels of the `used` factors (one flag for each factor)
+ * that some cell of the design has, in the order of the design; the other factors are at the levels
+ * of the first such cell. A non-zero result ends it and is returned. */
+typedef pj_status pji_combination_fn(void *context, const char *const *levels,
+                                     struct pj_error *err);
+pj_status pji_study_each_combination(const struct pji_study *study, const bool *used,
+                                     pji_combination_fn *fn, void *context, struct pj_error *err);
+/* Sets used[f] for each factor that the node or anything below it names. */
+void pji_study_uses(const struct pji_study *study, const struct pji_yaml *node, bool *used);
+
+/* Duration text: "250ms", "10s", "1.5s", "5m", "2h"; not negative, at most 1000 hours. */
 pj_status pji_duration_parse(const char *text, int64_t *out_ns, struct pj_error *err);
 
 #endif

@@ -1,10 +1,7 @@
-/* lab/workload.c - see workload.h. Settings of a task are read through pji_study_fill, so that each
- * of them may name a factor.
- */
+/* lab/workload.c - see workload.h. */
 #include "lab/workload.h"
 
 #include "core/array.h"
-#include "core/num.h"
 #include "core/prng.h"
 #include "core/str.h"
 
@@ -128,83 +125,23 @@ void pji_workload_fini(struct pji_workload *workload)
 
 /* ---- the requests of one trial ---- */
 
-struct reader {
-    const struct pji_study *study;
-    const struct pji_yaml *node;
-    const char *const *levels;
-    struct pj_error *err;
-};
-
-/* Text of a setting with the levels filled in; *out stays NULL where it is absent. */
-static pj_status get_text(const struct reader *r, const char *key, char **out)
+static void make_specs(struct pji_task_run *run, const struct pji_workload_task *task)
 {
-    const struct pji_yaml *node = r->node != NULL ? pji_yaml_get(r->node, key) : NULL;
-    *out = NULL;
-    return node != NULL ? pji_study_fill(r->study, node, r->levels, out, r->err) : PJ_OK;
-}
-
-static pj_status get_i64(const struct reader *r, const char *key, int64_t *value)
-{
-    char *text = NULL;
-    pj_status status = get_text(r, key, &text);
-    if (status == PJ_OK && text != NULL) {
-        status = pji_num_parse_i64(text, strlen(text), value, r->err);
-        if (status != PJ_OK)
-            pji_error_prefix(r->err, "task: %s", key);
+    const struct pji_task_values *v = &run->values;
+    for (size_t i = 0; i < run->n; i++) {
+        size_t item = run->items[i];
+        run->specs[i] = (struct pji_request_spec){
+            .item = task->items.items[item].id,
+            .prompt = task->prompts[item],
+            .api = v->api,
+            .max_tokens = v->max_tokens,
+            .ignore_eos = v->ignore_eos,
+            .stop = v->stop,
+            .temperature = v->temperature,
+            .seed = v->seed,
+            .extra = v->extra,
+        };
     }
-    free(text);
-    return status;
-}
-
-static pj_status get_num(const struct reader *r, const char *key, double *value)
-{
-    char *text = NULL;
-    pj_status status = get_text(r, key, &text);
-    if (status == PJ_OK && text != NULL) {
-        status = pji_num_parse(text, strlen(text), value, r->err);
-        if (status != PJ_OK)
-            pji_error_prefix(r->err, "task: %s", key);
-    }
-    free(text);
-    return status;
-}
-
-static pj_status get_bool(const struct reader *r, const char *key, bool *value)
-{
-    char *text = NULL;
-    pj_status status = get_text(r, key, &text);
-    if (status == PJ_OK && text != NULL)
-        *value = strcmp(text, "true") == 0 || strcmp(text, "yes") == 0 || strcmp(text, "on") == 0;
-    free(text);
-    return status;
-}
-
-struct settings {
-    int64_t max_tokens, limit, seed;
-    double temperature; /* of sampling (no unit) */
-    bool ignore_eos, chat;
-};
-
-static pj_status read_settings(const struct reader *r, struct settings *s, char **stop)
-{
-    *s = (struct settings){.max_tokens = 64};
-    char *api = NULL;
-    pj_status status = get_i64(r, "max_tokens", &s->max_tokens);
-    if (status == PJ_OK)
-        status = get_i64(r, "limit", &s->limit);
-    if (status == PJ_OK)
-        status = get_i64(r, "seed", &s->seed);
-    if (status == PJ_OK)
-        status = get_num(r, "temperature", &s->temperature);
-    if (status == PJ_OK)
-        status = get_bool(r, "ignore_eos", &s->ignore_eos);
-    if (status == PJ_OK)
-        status = get_text(r, "api", &api);
-    if (status == PJ_OK)
-        status = get_text(r, "stop", stop);
-    s->chat = api != NULL && strcmp(api, "chat") == 0;
-    free(api);
-    return status;
 }
 
 pj_status pji_task_run_make(struct pji_task_run *run, const struct pji_study *study,
@@ -212,54 +149,40 @@ pj_status pji_task_run_make(struct pji_task_run *run, const struct pji_study *st
                             int64_t repetition, struct pj_error *err)
 {
     *run = (struct pji_task_run){.task = task};
-    struct reader r = {study, task->spec->node, levels, err};
-    struct settings s;
-    pj_status status = read_settings(&r, &s, &run->stop);
     size_t n = task->items.n;
-    size_t *order = status == PJ_OK ? pji_zalloc(n, sizeof *order, err) : NULL;
-    if (status == PJ_OK && order == NULL)
-        status = PJ_ENOMEM;
+    pj_status status =
+        pji_study_task(study, (size_t)(task->spec - study->tasks), levels, &run->values, err);
+    if (status != PJ_OK)
+        goto out;
     /* The first `limit` items of the file, in an order of their own for each repetition. */
-    if (s.limit > 0 && (size_t)s.limit < n)
-        n = (size_t)s.limit;
-    run->specs = status == PJ_OK ? pji_zalloc(n, sizeof *run->specs, err) : NULL;
-    if (status == PJ_OK && run->specs == NULL)
-        status = PJ_ENOMEM;
-    if (status != PJ_OK || order == NULL || run->specs == NULL) {
-        free(order);
-        pji_task_run_fini(run);
-        return status;
-    }
+    if (run->values.limit > 0 && (uint64_t)run->values.limit < n)
+        n = (size_t)run->values.limit;
+    run->items = pji_zalloc(n, sizeof *run->items, err);
+    run->specs = pji_zalloc(n, sizeof *run->specs, err);
+    status = run->items != NULL && run->specs != NULL ? PJ_OK : PJ_ENOMEM;
+    if (status != PJ_OK)
+        goto out;
     char stream[128];
     struct pji_prng prng;
     snprintf(stream, sizeof stream, "items/%s/%lld", task->spec->name, (long long)repetition);
     pji_prng_init(&prng, study->seed, stream);
     for (size_t i = 0; i < n; i++)
-        order[i] = i;
-    pji_prng_shuffle(&prng, order, n);
-    for (size_t i = 0; i < n; i++) {
-        run->specs[i] = (struct pji_request_spec){
-            .item = task->items.items[order[i]].id,
-            .prompt = task->prompts[order[i]],
-            .api = s.chat ? PJI_API_CHAT : PJI_API_COMPLETIONS,
-            .max_tokens = s.max_tokens,
-            .ignore_eos = s.ignore_eos,
-            .stop = run->stop,
-            .temperature = s.temperature,
-            .seed = (uint64_t)s.seed,
-        };
-    }
-    run->items = order;
+        run->items[i] = i;
+    pji_prng_shuffle(&prng, run->items, n);
     run->n = n;
-    run->max_tokens = s.max_tokens;
-    run->fixed_length = s.ignore_eos;
-    return PJ_OK;
+    make_specs(run, task);
+    run->max_tokens = run->values.max_tokens;
+    run->fixed_length = run->values.ignore_eos;
+out:
+    if (status != PJ_OK)
+        pji_task_run_fini(run);
+    return status;
 }
 
 void pji_task_run_fini(struct pji_task_run *run)
 {
     free(run->specs);
     free(run->items);
-    free(run->stop);
+    pji_task_values_fini(&run->values);
     *run = (struct pji_task_run){0};
 }

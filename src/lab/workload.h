@@ -35,8 +35,8 @@ struct pji_task_run {
     size_t *items;                  /* item index of each spec */
     size_t n;
     int64_t max_tokens;
-    bool fixed_length; /* ignore_eos: every answer must have max_tokens */
-    char *stop;        /* owned */
+    bool fixed_length;             /* ignore_eos: every answer must have max_tokens */
+    struct pji_task_values values; /* what the specs borrow from */
 };
 
 /* levels: the trial's, one for each factor. */

@@ -1,0 +1,73 @@
+/* Checking the items files that a study names, before anything starts. */
+#include "lab/internal.h"
+
+#include "task/task.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static pj_status check_item(const struct pji_task_values *v, const struct pji_item *item,
+                            const struct pji_yaml *node, const struct pji_yaml **at,
+                            struct pj_error *why)
+{
+    char *text = NULL;
+    pj_status st = pji_template_render(v->prompt, item, &text, why);
+    free(text);
+    if (st) {
+        const struct pji_yaml *prompt = pji_yaml_get(node, "prompt");
+        *at = prompt ? prompt : node;
+        return st;
+    }
+    if (v->n_choices &&
+        pji_choice_extract(item->gold, (const char *const *)v->choices, v->n_choices) < 0) {
+        *at = pji_yaml_get(node, "choices");
+        return pji_fail(why, PJ_EINVAL,
+                        "gold label '%.60s' of item '%.60s' (%s, line %zu) is not among the "
+                        "choices",
+                        item->gold, item->id, v->items_path, item->line);
+    }
+    return PJ_OK;
+}
+
+static pj_status read_items(struct pji_items *items, const struct pji_task_values *v,
+                            struct pj_error *why)
+{
+    struct stat info;
+    /* a pipe or a device would be read for ever */
+    if (stat(v->items_path, &info) == 0 && !S_ISREG(info.st_mode))
+        return pji_fail(why, PJ_EINVAL, "items file %s is not a regular file", v->items_path);
+    pj_status st = pji_items_read(items, v->items_path, v->gold, 0, why);
+    if (st)
+        *items = (struct pji_items){0};
+    return st;
+}
+
+static pj_status check_task(const struct pji_task_spec *spec, const struct pji_task_values *v,
+                            const struct pji_yaml **at, struct pj_error *why)
+{
+    struct pji_items items = {0};
+    *at = pji_yaml_get(spec->node, "items");
+    pj_status st = read_items(&items, v, why);
+    if (st == PJ_OK && items.n == 0)
+        st = pji_fail(why, PJ_EINVAL, "items file %s holds no item", v->items_path);
+    for (size_t i = 0; i < items.n && st == PJ_OK; i++)
+        st = check_item(v, &items.items[i], spec->node, at, why);
+    pji_items_fini(&items);
+    return st;
+}
+
+pj_status pji_study_check_items(struct pji_study *study, struct pj_error *err)
+{
+    for (size_t t = 0; t < study->n_tasks; t++) {
+        struct pji_task_values values = {0};
+        const struct pji_yaml *at = NULL;
+        struct pj_error why = {0};
+        pj_status st = pji_study_task(study, t, NULL, &values, err);
+        if (st == PJ_OK && check_task(&study->tasks[t], &values, &at, &why) != PJ_OK)
+            pji_study_error(study, at, "task '%s': %s", study->tasks[t].name, why.text);
+        pji_task_values_fini(&values);
+        if (st)
+            return st;
+    }
+    return pji_study_report(study, err);
+}
