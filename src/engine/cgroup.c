@@ -74,26 +74,42 @@ static bool write_text(const char *dir, const char *name, const char *text)
     return ok;
 }
 
-bool pji_cgroup_make(struct pji_cgroup *group, const struct pji_platform *platform, pid_t pid)
+static bool leaf_path(struct pji_cgroup *group, const struct pji_platform *platform,
+                      const char *name)
 {
     char mount[256];
     char own[192];
-    char kill_path[600];
     group->path[0] = '\0';
     if (!find_mount(platform, mount, sizeof mount) || !find_own(platform, own, sizeof own))
         return false;
-    snprintf(group->path, sizeof group->path, "%s%s/perjoule-%ld", mount,
-             strcmp(own, "/") == 0 ? "" : own, (long)pid);
-    if (mkdir(group->path, 0755) != 0) {
+    snprintf(group->path, sizeof group->path, "%s%s/perjoule-%.40s", mount,
+             strcmp(own, "/") == 0 ? "" : own, name);
+    return true;
+}
+
+bool pji_cgroup_make(struct pji_cgroup *group, const struct pji_platform *platform,
+                     const char *name, pid_t pid)
+{
+    char kill_path[600];
+    char text[24];
+    if (!leaf_path(group, platform, name) || mkdir(group->path, 0755) != 0) {
         group->path[0] = '\0';
         return false;
     }
-    char text[24];
     snprintf(text, sizeof text, "%ld", (long)pid);
     snprintf(kill_path, sizeof kill_path, "%s/cgroup.kill", group->path);
     if (access(kill_path, W_OK) == 0 && write_text(group->path, "cgroup.procs", text))
         return true;
     pji_cgroup_remove(group);
+    return false;
+}
+
+bool pji_cgroup_find(struct pji_cgroup *group, const struct pji_platform *platform,
+                     const char *name)
+{
+    if (leaf_path(group, platform, name) && access(group->path, F_OK) == 0)
+        return true;
+    group->path[0] = '\0';
     return false;
 }
 

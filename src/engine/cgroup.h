@@ -18,8 +18,12 @@ struct pji_cgroup {
     char path[512]; /* "" while there is none */
 };
 
-/* Makes a leaf and moves the process into it. False: not possible here. */
-bool pji_cgroup_make(struct pji_cgroup *group, const struct pji_platform *platform, pid_t pid);
+/* Makes the leaf "perjoule-name" and moves the process into it. False: not possible here. */
+bool pji_cgroup_make(struct pji_cgroup *group, const struct pji_platform *platform,
+                     const char *name, pid_t pid);
+/* Finds the leaf that another process of our group made and left. False: there is none. */
+bool pji_cgroup_find(struct pji_cgroup *group, const struct pji_platform *platform,
+                     const char *name);
 void pji_cgroup_kill(const struct pji_cgroup *group);
 /* Removes the leaf; it must be empty. */
 void pji_cgroup_remove(struct pji_cgroup *group);

@@ -2,6 +2,7 @@
 
 #include "core/array.h"
 #include "core/str.h"
+#include "engine/cgroup.h"
 #include "engine/family.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define SECOND_NS INT64_C(1000000000)
+#define MARK      "PERJOULE_KEEPER="
 
 enum { MAX_ARGUMENTS = 65536 };
 
@@ -309,11 +311,32 @@ pj_status pji_keeper_wait(struct pji_keeper *keeper, int64_t timeout_ns, int sto
     return lost(keeper, err);
 }
 
+static pj_status immortal(const struct pji_member *member, struct pj_error *err)
+{
+    return pji_fail(err, PJ_EPEER,
+                    "process %ld (%s, state %c) of the engine does not end, even by SIGKILL",
+                    (long)member->pid, member->name, member->state);
+}
+
+/* The group that a killed keeper could not remove. */
+static void remove_cgroup(const struct pji_platform *platform, const char *mark)
+{
+    struct pji_cgroup group;
+    if (!pji_cgroup_find(&group, platform, mark))
+        return;
+    pji_cgroup_kill(&group);
+    for (int i = 0; i < 100 && access(group.path, F_OK) == 0; i++) {
+        struct pji_cgroup same = group;
+        pji_cgroup_remove(&same);
+        poll(NULL, 0, i);
+    }
+}
+
 static pj_status end_marked(const struct pji_platform *platform, pid_t pid, uint64_t ticks,
                             int64_t grace_ns, struct pj_error *err)
 {
     char entry[64];
-    snprintf(entry, sizeof entry, "PERJOULE_KEEPER=%ld.%llu", (long)pid, (unsigned long long)ticks);
+    snprintf(entry, sizeof entry, MARK "%ld.%llu", (long)pid, (unsigned long long)ticks);
     struct pji_family family = {0};
     int64_t start_ns = pji_now_ns(platform);
     bool asked = false;
@@ -321,10 +344,7 @@ static pj_status end_marked(const struct pji_platform *platform, pid_t pid, uint
     while ((rc = pji_family_scan_marked(&family, platform, entry, err)) == PJ_OK && family.n > 0) {
         int64_t waited_ns = pji_now_ns(platform) - start_ns;
         if (waited_ns > grace_ns + KILL_NS) {
-            rc = pji_fail(err, PJ_EPEER,
-                          "process %ld (%s, state %c) of the engine does not end, even by SIGKILL",
-                          (long)family.members[0].pid, family.members[0].name,
-                          family.members[0].state);
+            rc = immortal(&family.members[0], err);
             break;
         }
         if (waited_ns >= grace_ns)
@@ -337,6 +357,7 @@ static pj_status end_marked(const struct pji_platform *platform, pid_t pid, uint
         poll(NULL, 0, 5);
     }
     pji_family_fini(&family);
+    remove_cgroup(platform, entry + strlen(MARK));
     return rc;
 }
 

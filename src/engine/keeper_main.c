@@ -44,6 +44,7 @@ struct ward {
     int fd; /* to the owner, -1: closed */
     int64_t grace_ns;
     bool no_cgroup;
+    char mark[48]; /* our pid.start_ticks */
     const char *cwd;
     char *const *argv; /* of the engine */
     bool held, stopping, childless;
@@ -101,22 +102,21 @@ static bool parse_arguments(struct ward *ward, int argc, char *const *argv)
 }
 
 /* The name by which leftovers of this keeper are found should it be killed. */
-static pj_status set_mark(struct pj_error *err)
+static pj_status set_mark(struct ward *ward, struct pj_error *err)
 {
     uint64_t ticks = 0;
-    char text[48];
     pj_status rc = pji_process_start_ticks(getpid(), &ticks, err);
     if (rc)
         return rc;
-    snprintf(text, sizeof text, "%ld.%llu", (long)getpid(), (unsigned long long)ticks);
-    if (setenv("PERJOULE_KEEPER", text, 1) != 0)
+    snprintf(ward->mark, sizeof ward->mark, "%ld.%llu", (long)getpid(), (unsigned long long)ticks);
+    if (setenv("PERJOULE_KEEPER", ward->mark, 1) != 0)
         return pji_fail_errno(err, errno, "cannot set PERJOULE_KEEPER");
     return PJ_OK;
 }
 
 static pj_status start_engine(struct ward *ward, struct pj_error *err)
 {
-    pj_status rc = set_mark(err);
+    pj_status rc = set_mark(ward, err);
     if (rc)
         return rc;
     struct pji_spawn how = {
@@ -134,7 +134,7 @@ static pj_status start_engine(struct ward *ward, struct pj_error *err)
         return rc;
     ward->held = true;
     if (!ward->no_cgroup)
-        pji_cgroup_make(&ward->cgroup, &ward->platform, ward->engine.pid);
+        pji_cgroup_make(&ward->cgroup, &ward->platform, ward->mark, ward->engine.pid);
     say(ward, "started %ld %llu\n", (long)ward->engine.pid,
         (unsigned long long)ward->engine.start_ticks);
     return PJ_OK;
