@@ -32,6 +32,8 @@ static const struct symbol symbols[] = {
     {SLOT(samples), false, {"nvmlDeviceGetSamples", NULL, NULL}},
     {SLOT(enforced_limit), false, {"nvmlDeviceGetEnforcedPowerLimit", NULL, NULL}},
     {SLOT(limit), false, {"nvmlDeviceGetPowerManagementLimit", NULL, NULL}},
+    {SLOT(limit_range), false, {"nvmlDeviceGetPowerManagementLimitConstraints", NULL, NULL}},
+    {SLOT(architecture), false, {"nvmlDeviceGetArchitecture", NULL, NULL}},
     {SLOT(temperature), false, {"nvmlDeviceGetTemperature", NULL, NULL}},
     {SLOT(clock), false, {"nvmlDeviceGetClockInfo", NULL, NULL}},
     {SLOT(throttle),

@@ -38,6 +38,7 @@ enum {
 enum { PJI_NVML_TOTAL_POWER_SAMPLES = 0 }; /* nvmlSamplingType_t */
 enum { PJI_NVML_TEMPERATURE_GPU = 0 };     /* nvmlTemperatureSensors_t */
 enum { PJI_NVML_CLOCK_SM = 1 };            /* nvmlClockType_t */
+enum { PJI_NVML_ARCH_AMPERE = 7 };         /* nvmlDeviceArchitecture_t, newer ones are higher */
 enum { PJI_NVML_TEXT = 96 };               /* NVML_DEVICE_UUID_V2_BUFFER_SIZE, ..._NAME_V2_... */
 
 /* nvmlValueType_t: which member of the union a sample carries; it differs between drivers. */
@@ -94,6 +95,9 @@ struct pji_nvml_api {
                                int *value_type, unsigned int *n, struct pji_nvml_sample *samples);
     pji_nvml_return (*enforced_limit)(pji_nvml_device device, unsigned int *limit_mw);
     pji_nvml_return (*limit)(pji_nvml_device device, unsigned int *limit_mw);
+    pji_nvml_return (*limit_range)(pji_nvml_device device, unsigned int *min_mw,
+                                   unsigned int *max_mw);
+    pji_nvml_return (*architecture)(pji_nvml_device device, unsigned int *architecture);
     pji_nvml_return (*temperature)(pji_nvml_device device, int sensor, unsigned int *temp_c);
     pji_nvml_return (*clock)(pji_nvml_device device, int type, unsigned int *clock_mhz);
     pji_nvml_return (*throttle)(pji_nvml_device device, unsigned long long *reasons);

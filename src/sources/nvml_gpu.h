@@ -33,6 +33,16 @@ pj_status pji_nvml_gpu_open(struct pji_nvml_gpu *gpu, const struct pji_nvml_api 
                             struct pj_error *err);
 void pji_nvml_gpu_close(struct pji_nvml_gpu *gpu);
 
+/* Fetches the buffer into gpu->points[0 … *n); an empty buffer is a success. */
+pji_nvml_return pji_nvml_gpu_fetch(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api,
+                                   unsigned int *n);
+
+/* Values that no counter has: 0, and all ones in 32 bits or more. */
+static inline bool pji_nvml_energy_sane(unsigned long long energy_mj)
+{
+    return energy_mj != 0 && energy_mj != 0xFFFFFFFFull && energy_mj < INT64_MAX / 1000;
+}
+
 /* Reads what is due; everything that energy needs at an edge. offset_ns: pji_nvml_wall_offset. */
 void pji_nvml_gpu_read(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api, int64_t offset_ns,
                        bool edge, struct pji_reading_sink *sink);

@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double gain_rel = 0.05 / 1.7320508075688772;     /* +-5 %, rectangular */
-static const double sqrt12 = 3.4641016151377544;              /* full width to k = 1 */
-static const int64_t averaging_ns = 25 * PJI_NS_PER_MS;       /* arXiv:2312.02741 */
-static const int64_t usage_refresh_ns = 100 * PJI_NS_PER_MS;  /* the same */
-static const int64_t usage_average_ns = 1000 * PJI_NS_PER_MS; /* NVML API reference */
+static const double gain_rel = 0.05 / 1.7320508075688772; /* +-5 %, rectangular */
+static const double sqrt12 = 3.4641016151377544;          /* full width to k = 1 */
+static const int64_t averaging_ns = 25 * PJI_NS_PER_MS;   /* arXiv:2312.02741 */
+static const int64_t usage_average_ns = PJI_NS_PER_S;     /* NVML API reference */
+static const int64_t usage_refresh_ns = 100 * PJI_NS_PER_MS;
+static const int64_t usual_spacing_ns = 20 * PJI_NS_PER_MS; /* of the sensor behind the counter */
 
 struct shape {
     const char *suffix, *unit;
@@ -34,10 +35,17 @@ static int64_t rectangular_ns(int64_t width_ns)
     return (int64_t)((double)width_ns / sqrt12);
 }
 
+static int64_t least(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
 static void set_errors(struct pji_channel *out, enum pji_nvml_row row,
                        const struct pji_nvml_gpu_facts *facts)
 {
     int64_t unseen_ns = facts->spacing_ns - averaging_ns;
+    int64_t sensor_ns = facts->spacing_ns > 0 ? facts->spacing_ns : usual_spacing_ns;
+    int64_t usage_ns = facts->usage_averaged ? usage_average_ns : usage_refresh_ns;
     switch (row) {
     case PJI_NVML_ROW_POWER:
         out->refresh_ns = facts->spacing_ns;
@@ -48,14 +56,13 @@ static void set_errors(struct pji_channel *out, enum pji_nvml_row row,
         break;
     case PJI_NVML_ROW_ENERGY:
         out->refresh_ns = facts->counter_refresh_ns;
-        out->lag_ns = facts->counter_refresh_ns / 2;
-        out->edge_u_ns = rectangular_ns(facts->counter_refresh_ns);
+        out->lag_ns = (sensor_ns + least(facts->counter_refresh_ns, facts->counter_poll_ns)) / 2;
+        out->edge_u_ns = sensor_ns / 2;
         break;
     case PJI_NVML_ROW_USAGE:
-        /* the mean of the last second on most chips: the power of half a second ago */
         out->refresh_ns = usage_refresh_ns;
-        out->lag_ns = usage_average_ns / 2;
-        out->edge_u_ns = rectangular_ns(usage_average_ns);
+        out->lag_ns = (usage_ns + facts->usage_poll_ns) / 2;
+        out->edge_u_ns = rectangular_ns(usage_ns + facts->usage_poll_ns);
         break;
     case PJI_NVML_ROW_TEMP:
     case PJI_NVML_ROW_CLOCK:
@@ -64,8 +71,7 @@ static void set_errors(struct pji_channel *out, enum pji_nvml_row row,
         return;
     }
     out->gain_rel = gain_rel;
-    /* the limit binds over some 100 ms; single samples of an H200 went to 1.4 times it */
-    out->cap_mw = 2.0 * (double)facts->limit_mw;
+    out->cap_mw = (double)facts->cap_mw;
 }
 
 void pji_nvml_row(struct pji_channel *out, enum pji_nvml_row row,

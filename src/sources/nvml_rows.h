@@ -16,8 +16,10 @@
  * next one it describes the past by one spacing. A step of real power shows in the samples within
  * one spacing before or after that: its rest is taken as half a spacing at each edge (on an H200
  * the time from a kernel's start or end to the first sample past half way was 10 to 32 ms, 10-90
- * %). The counter is published at each refresh: read at any moment its value is half a refresh old,
- * rectangular.
+ * %). The counter is fed from the same sensor, half a spacing behind, and published at each
+ * refresh: read at any moment it is a further half refresh old; the spread of that is energy/'s
+ * refresh phase. PowerUsage is the mean of the last second since Ampere, instantaneous before (NVML
+ * API reference); polled and held it is half a poll older.
  *
  * Part-time sampling. Yang, Adamek and Armour (arXiv:2312.02741) found that the power reading of
  * A100 and H100 covers 25 % of the time: a mean over 25 ms, refreshed every 100 ms. Where a
@@ -36,9 +38,12 @@
 struct pji_nvml_gpu_facts {
     const struct pji_nvml_identity *identity;
     unsigned int number; /* as nvidia-smi counts: the N of gpu-N */
-    int64_t limit_mw;    /* enforced power limit; 0: unknown */
-    int64_t spacing_ns;  /* of the sample buffer */
+    int64_t cap_mw;      /* highest power limit the board accepts; 0: unknown */
+    int64_t spacing_ns;  /* of the sample buffer; 0: there is none */
     int64_t counter_refresh_ns;
+    int64_t counter_poll_ns; /* how often the counter is asked, where that is more often */
+    int64_t usage_poll_ns;
+    bool usage_averaged; /* Ampere and later */
 };
 
 enum pji_nvml_row {
