@@ -21,7 +21,8 @@ enum pji_channel_kind {
 enum pji_channel_role {
     PJI_ROLE_ENERGY,      /* COUNTER in uJ: enters the ledger */
     PJI_ROLE_POWER,       /* GAUGE in mW: integrated (zero-order hold), enters the ledger */
-    PJI_ROLE_UNCERTAINTY, /* COUNTER in uJ: accumulated common standard uncertainty of `companion` */
+    PJI_ROLE_UNCERTAINTY, /* COUNTER in uJ: accumulated common standard uncertainty of `companion`
+                           */
     PJI_ROLE_AUX          /* anything else worth keeping: utilisation, temperature, clocks */
 };
 
@@ -45,38 +46,38 @@ struct pji_channel {
     enum pji_domain_kind domain_kind;
     enum pji_channel_kind kind;
     enum pji_channel_role role;
-    char unit[8];        /* "uJ", "mW", "ppm", "mC", "MHz" */
+    char unit[8]; /* "uJ", "mW", "ppm", "mC", "MHz" */
     enum pj_origin origin;
-    int64_t modulus;     /* COUNTER: the value wraps to 0 after modulus - 1; 0: never wraps */
-    int64_t refresh_ns;  /* the instrument's own update period; 0: unknown */
-    double quantum;      /* smallest step, in `unit` */
-    double gain_rel;     /* k=1 relative gain uncertainty (common to all windows) */
-    double offset_mw;    /* k=1 offset uncertainty as a power, mW (common to all windows) */
-    int64_t lag_ns;      /* the value describes the past by this much (corrected for) */
-    int64_t edge_u_ns;   /* k=1 rest of that lag, for each window edge */
-    double cap_mw;       /* physically possible power, mW; 0: unknown */
-    int32_t companion;   /* index of the ENERGY channel that a ROLE_UNCERTAINTY channel belongs to, or
-                            for an alternative reading of the same domain the preferred channel; -1 */
+    int64_t modulus;    /* COUNTER: the value wraps to 0 after modulus - 1; 0: never wraps */
+    int64_t refresh_ns; /* the instrument's own update period; 0: unknown */
+    double quantum;     /* smallest step, in `unit` */
+    double gain_rel;    /* k=1 relative gain uncertainty (common to all windows) */
+    double offset_mw;   /* k=1 offset uncertainty as a power, mW (common to all windows) */
+    int64_t lag_ns;     /* the value describes the past by this much (corrected for) */
+    int64_t edge_u_ns;  /* k=1 rest of that lag, for each window edge */
+    double cap_mw;      /* physically possible power, mW; 0: unknown */
+    int32_t companion; /* index of the ENERGY channel that a ROLE_UNCERTAINTY channel belongs to, or
+                          for an alternative reading of the same domain the preferred channel; -1 */
     char com_id[PJ_COM_ID]; /* instrument identity shared by all its windows and all trials */
-    char device[64];     /* what a person recognises: "GPU-5b…", CPU model, zone path */
+    char device[64];        /* what a person recognises: "GPU-5b…", CPU model, zone path */
 };
 
 enum pji_reading_status {
     PJI_READ_OK = 0,
-    PJI_READ_FAILED = 1,  /* errno in `value`: bridged until the next good reading */
-    PJI_READ_GONE = 2     /* the channel ended (ENODEV); nothing more will come */
+    PJI_READ_FAILED = 1, /* errno in `value`: bridged until the next good reading */
+    PJI_READ_GONE = 2    /* the channel ended (ENODEV); nothing more will come */
 };
 
 struct pji_reading {
-    int64_t t_ns;   /* middle of the read, CLOCK_MONOTONIC (device time mapped to it) */
-    int64_t value;  /* in the channel's unit; errno when FAILED or GONE */
+    int64_t t_ns;  /* middle of the read, CLOCK_MONOTONIC (device time mapped to it) */
+    int64_t value; /* in the channel's unit; errno when FAILED or GONE */
     int32_t channel;
     enum pji_reading_status status;
 };
 
 /* Rows of what exists or should exist here but cannot be read, and why. */
 struct pji_missing {
-    char domain[48];  /* "package-0", "gpu" */
+    char domain[48]; /* "package-0", "gpu" */
     char source[24];
     enum pji_domain_kind domain_kind;
     char reason[160]; /* "permission denied: /sys/… is readable by root only" */

@@ -17,6 +17,10 @@
  * and constant channels out. */
 void pji_ledger_cover(const struct pji_channel *channels, size_t n, bool measured_only,
                       bool *in_total);
+/* The same among the channels that gave a value: one whose energy is missing counts as not
+ * readable, so that an alternative reading or the parts of its domain can enter instead. */
+void pji_ledger_cover_read(const struct pji_channel *channels, const struct pj_energy *energies,
+                           size_t n, bool measured_only, bool *in_total);
 
 struct pji_total {
     struct pj_energy energy;   /* all of the cover */

@@ -13,24 +13,53 @@
 #include <stdbool.h>
 
 /* One point of the cumulative curve; `u2_uj2` accumulates the variance of bridged parts, so that a
- * window takes the difference at its two ends. `quality` describes the step that ends here. */
+ * window takes the difference at its two ends. `quality` describes the step that ends here.
+ *
+ * t_ns is the time that the value describes: the reading's time minus the channel's lag_ns. A
+ * counter has a point where its value was seen to change and at its last reading; a power channel
+ * and AUX have one for each reading. `phase_ns` is how much older than t_ns the value can be (the
+ * counter's refresh, or the time since the reading before where that is shorter). */
 struct pji_point {
     int64_t t_ns;
     double energy_uj;
     double u2_uj2;
-    uint32_t quality;
+    uint32_t quality; /* PJ_QUALITY_* and, in the highest bit, PJI_POINT_GAP */
+    uint32_t phase_ns;
 };
+
+/* How the energy is spread inside the step that ends here is not known better than by the bounds
+ * of the power (readings were missing there): matters for window edges inside it only. */
+#define PJI_POINT_GAP (UINT32_C(1) << 31)
 
 struct pji_series {
     struct pji_channel channel; /* copied */
-    bool keep;                  /* keep all points (windows after the fact) or first and last only */
+    bool keep; /* keep all points (windows after the fact) or first and last only */
     struct pji_point *points;
     size_t n, cap;
+    size_t *marks; /* keep: numbers of the points whose quality is not 0 */
+    size_t n_marks, cap_marks;
     /* repair state */
     bool started, gone;
-    int64_t last_value, last_t_ns;
-    int64_t failed_since_ns; /* 0: last reading was good */
-    double mean_power_mw;    /* of the good part: bridges resets */
+    int64_t last_value, last_t_ns; /* last good reading, its own time stamp */
+    int64_t failed_since_ns;       /* 0: last reading was good */
+    double mean_power_mw;          /* of the good part: bridges resets */
+    /* what follows is private to energy/ */
+    bool seen, tail, suspect;
+    int64_t first_seen_ns, last_seen_ns; /* first and last reading of any status */
+    int64_t first_t_ns;                  /* first good reading */
+    int64_t change_t_ns;                 /* reading that first showed last_value */
+    int64_t suspect_value, suspect_t_ns; /* an impossible reading that waits for the next one */
+    int64_t suspended_ns;                /* of the step under way */
+    int64_t total_uj, rest_pj;           /* cumulative energy, exactly: uJ + 1e-6 uJ */
+    double u2_uj2;
+    int64_t good_ns;
+    double good_uj;
+    double peak_power_mw, first_power_mw, last_power_mw;
+    int64_t cadence_ns;       /* POWER: usual distance of readings */
+    uint64_t readings, steps; /* good readings; steps that moved */
+    uint32_t quality;         /* of everything so far */
+    uint32_t pending;         /* of readings refused since the last point */
+    int fail_errno;
 };
 
 /* keep=false: at most two points are held, memory never grows (and no allocation after init). */
@@ -43,6 +72,10 @@ void pji_series_fini(struct pji_series *series);
  * raw values in energy_uj. */
 pj_status pji_series_add(struct pji_series *series, const struct pji_reading *reading,
                          struct pj_error *err);
+
+/* The machine was suspended for dur_ns since the last reading (CLOCK_BOOTTIME advanced that much
+ * more than CLOCK_MONOTONIC): the next step may hold that time's energy and is marked. */
+void pji_series_suspend(struct pji_series *series, int64_t dur_ns);
 
 /* Energy of [start_ns, end_ns]: linear interpolation between points for counters, hold for power;
  * u_ind from quantisation, refresh phase and edge interpolation (bounded by the power of the
@@ -72,8 +105,8 @@ void pji_energy_sub(struct pj_energy *out, const struct pj_energy *a, const stru
  * PJ_EINVAL when either is missing or b is 0. */
 struct pji_ratio {
     double value;
-    double u_ind;  /* k=1 */
-    double u_com;  /* k=1, what did not cancel */
+    double u_ind;   /* k=1 */
+    double u_com;   /* k=1, what did not cancel */
     bool cancelled; /* the gain part cancelled */
 };
 pj_status pji_energy_ratio(struct pji_ratio *out, const struct pj_energy *a,

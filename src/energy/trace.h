@@ -3,7 +3,8 @@
  *
  *   {"type":"header","format":"perjoule-trace","version":1,"tool":…,"t_ns":…,"wall_ns":…,
  *    "interval_ns":…,"machine":{…},"channels":[…],"missing":[…]}
- *   {"t_ns":…,"r":[[channel,value],[channel,null,errno],…]}      readings of one time stamp
+ *   {"t_ns":…,"r":[[channel,value],[channel,null,errno],…]}      readings of one time stamp;
+ *                                        a fourth element 1: the channel is gone
  *   {"type":"event","t_ns":…,"name":…,…}
  *   {"type":"footer","t_ns":…,"samples":…,"late_ticks":…,"own_cpu_s":…,…}
  *
@@ -44,8 +45,8 @@ void pji_trace_header_fini(struct pji_trace_header *header);
 pj_status pji_trace_put_header(struct pji_str *out, const struct pji_trace_header *header,
                                struct pj_error *err);
 /* Formats the readings (all of one tick; equal t_ns are grouped) into buffer; returns the length, 0
- * when it does not fit. About 24 bytes for each reading and 32 for each time stamp suffice:
- * PJI_TRACE_READING_MAX for each reading always does. Allocates nothing. */
+ * when it does not fit. Not NUL-terminated. About 24 bytes for each reading and 32 for each time
+ * stamp suffice: PJI_TRACE_READING_MAX for each reading always does. Allocates nothing. */
 enum { PJI_TRACE_READING_MAX = 128 };
 size_t pji_trace_format_readings(char *buffer, size_t size, const struct pji_reading *readings,
                                  size_t n);
@@ -57,13 +58,13 @@ void pji_trace_put_footer(struct pji_str *out, const struct pji_trace_footer *fo
 
 struct pji_trace_visitor {
     void *context;
-    /* Each may be NULL; a negative return stops and is passed up. header is borrowed for the call. */
+    /* Each may be NULL; a negative return stops and is passed up. header is borrowed for the call.
+     */
     pj_status (*header)(void *context, const struct pji_trace_header *header, struct pj_error *err);
     pj_status (*reading)(void *context, const struct pji_reading *reading, struct pj_error *err);
     pj_status (*event)(void *context, int64_t t_ns, const char *name, const json_t *fields,
                        struct pj_error *err);
-    pj_status (*footer)(void *context, const struct pji_trace_footer *footer,
-                        struct pj_error *err);
+    pj_status (*footer)(void *context, const struct pji_trace_footer *footer, struct pj_error *err);
 };
 
 struct pji_trace_reader;
@@ -84,7 +85,9 @@ struct pji_trace {
     struct pji_series *series;      /* one for each channel */
     struct pji_trace_footer footer;
     bool has_header, complete, torn;
-    int64_t max_gap_ns;             /* longest gap between ticks */
+    int64_t max_gap_ns;   /* longest gap between ticks */
+    int64_t last_tick_ns; /* private */
+    bool ticked;          /* private */
 };
 
 /* A visitor that builds a pji_trace (zero-initialised by the caller). */

@@ -1,0 +1,242 @@
+/* energy/energy.c - arithmetic on energies: sums, differences and ratios that keep the independent
+ * and the common part of the uncertainty apart (JCGM 100:2008, 5.1.2 and 5.2.2: uncorrelated inputs
+ * add in quadrature, fully correlated ones linearly with the sign of their sensitivity).
+ */
+#include "energy/series.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+double pj_energy_u(const struct pj_energy *energy)
+{
+    return hypot(energy->u_ind_j, energy->u_com_j);
+}
+
+const char *pj_origin_name(enum pj_origin origin)
+{
+    switch (origin) {
+    case PJ_ORIGIN_MISSING:
+        return "missing";
+    case PJ_ORIGIN_COUNTER:
+        return "counter";
+    case PJ_ORIGIN_INTEGRATED:
+        return "integrated";
+    case PJ_ORIGIN_MODELLED:
+        return "modelled";
+    case PJ_ORIGIN_CONSTANT:
+        return "constant";
+    }
+    return "missing";
+}
+
+/* Copies with an explicit cut; reasons are sentences for people, so a cut end is harmless. */
+static void copy_cut(char *out, size_t size, const char *text)
+{
+    size_t len = strnlen(text, size - 1);
+    memmove(out, text, len);
+    out[len] = '\0';
+}
+
+void pji_energy_missing(struct pj_energy *out, const char *reason)
+{
+    *out = (struct pj_energy){.origin = PJ_ORIGIN_MISSING};
+    copy_cut(out->reason, sizeof out->reason, reason);
+}
+
+/* ---- instrument identities: a sum's com_id is the sorted set of its parts', joined by '+' ---- */
+
+static size_t token_len(const char *token)
+{
+    return strcspn(token, "+");
+}
+
+static const char *token_next(const char *token)
+{
+    const char *end = token + token_len(token);
+    return *end != '\0' ? end + 1 : end;
+}
+
+static int token_compare(const char *a, const char *b)
+{
+    size_t na = token_len(a), nb = token_len(b);
+    int order = memcmp(a, b, na < nb ? na : nb);
+    if (order != 0) {
+        return order;
+    }
+    return na < nb ? -1 : na > nb;
+}
+
+/* Whether the two sums share an instrument. */
+static bool ids_overlap(const char *a, const char *b)
+{
+    for (const char *x = a; *x != '\0'; x = token_next(x)) {
+        for (const char *y = b; *y != '\0'; y = token_next(y)) {
+            if (token_compare(x, y) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool id_is_joint(const char *id)
+{
+    return strchr(id, '+') != NULL || strncmp(id, "sum:", 4) == 0;
+}
+
+static uint64_t fnv1a(const char *text)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (; *text != '\0'; text++) {
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    }
+    return hash;
+}
+
+static void ids_join(char out[PJ_COM_ID], const char *a, const char *b)
+{
+    char joined[2 * PJ_COM_ID] = "";
+    size_t len = 0;
+    while (*a != '\0' || *b != '\0') {
+        int order = *a == '\0' ? 1 : *b == '\0' ? -1 : token_compare(a, b);
+        const char *token = order <= 0 ? a : b;
+        size_t n = token_len(token);
+        if (len > 0) {
+            joined[len++] = '+';
+        }
+        memcpy(joined + len, token, n);
+        len += n;
+        a = order <= 0 ? token_next(a) : a;
+        b = order >= 0 ? token_next(b) : b;
+    }
+    joined[len] = '\0';
+    if (len < PJ_COM_ID) {
+        memcpy(out, joined, len + 1);
+    } else {
+        snprintf(out, PJ_COM_ID, "sum:%016llx", (unsigned long long)fnv1a(joined));
+    }
+}
+
+/* ---- sums and differences ---- */
+
+static enum pj_origin weakest(enum pj_origin a, enum pj_origin b)
+{
+    return a > b ? a : b;
+}
+
+static void add_missing(struct pj_energy *sum, const struct pj_energy *part)
+{
+    sum->quality |= PJ_QUALITY_PARTIAL | part->quality;
+    if (sum->reason[0] == '\0') {
+        memcpy(sum->reason, part->reason, sizeof sum->reason);
+    }
+}
+
+void pji_energy_add(struct pj_energy *sum, const struct pj_energy *part)
+{
+    if (part->origin == PJ_ORIGIN_MISSING) {
+        add_missing(sum, part);
+        return;
+    }
+    if (sum->origin == PJ_ORIGIN_MISSING) {
+        struct pj_energy before = *sum;
+        *sum = *part;
+        sum->quality |= before.quality;
+        if (before.reason[0] != '\0') {
+            memcpy(sum->reason, before.reason, sizeof sum->reason);
+        }
+        return;
+    }
+    /* one instrument in both: its error is common; where it is only a part of a sum, its share is
+     * not known any more and linear addition is the upper bound */
+    bool common = strcmp(sum->com_id, part->com_id) == 0 || ids_overlap(sum->com_id, part->com_id);
+    sum->value_j += part->value_j;
+    sum->u_ind_j = hypot(sum->u_ind_j, part->u_ind_j);
+    if (common) {
+        sum->u_com_j += part->u_com_j;
+        sum->u_gain_j += part->u_gain_j;
+    } else {
+        sum->u_com_j = hypot(sum->u_com_j, part->u_com_j);
+        sum->u_gain_j = hypot(sum->u_gain_j, part->u_gain_j);
+    }
+    sum->u_gain_j = fmin(sum->u_gain_j, sum->u_com_j);
+    sum->origin = weakest(sum->origin, part->origin);
+    sum->quality |= part->quality;
+    char joined[PJ_COM_ID];
+    ids_join(joined, sum->com_id, part->com_id);
+    memcpy(sum->com_id, joined, sizeof joined);
+    if (sum->reason[0] == '\0') {
+        memcpy(sum->reason, part->reason, sizeof sum->reason);
+    }
+}
+
+/* The part of u_com that is not proportional to the value (offset, companion series). */
+static double rest_of(const struct pj_energy *energy)
+{
+    double square = energy->u_com_j * energy->u_com_j - energy->u_gain_j * energy->u_gain_j;
+    return square > 0 ? sqrt(square) : 0;
+}
+
+/* Errors cancel only where one single instrument made both numbers: in two sums over the same set
+ * of instruments the shares may differ, and shares are not known here. */
+static bool same_instrument(const struct pj_energy *a, const struct pj_energy *b)
+{
+    return a->com_id[0] != '\0' && !id_is_joint(a->com_id) && strcmp(a->com_id, b->com_id) == 0;
+}
+
+void pji_energy_sub(struct pj_energy *out, const struct pj_energy *a, const struct pj_energy *b)
+{
+    if (a->origin == PJ_ORIGIN_MISSING || b->origin == PJ_ORIGIN_MISSING) {
+        const struct pj_energy *missing = a->origin == PJ_ORIGIN_MISSING ? a : b;
+        struct pj_energy result = {.quality = a->quality | b->quality};
+        copy_cut(result.reason, sizeof result.reason, missing->reason);
+        *out = result;
+        return;
+    }
+    struct pj_energy result = *a;
+    result.value_j = a->value_j - b->value_j;
+    result.u_ind_j = hypot(a->u_ind_j, b->u_ind_j);
+    if (same_instrument(a, b)) {
+        result.u_gain_j = fabs(a->u_gain_j - b->u_gain_j);
+        result.u_com_j = hypot(result.u_gain_j, rest_of(a) - rest_of(b));
+    } else {
+        result.u_gain_j = hypot(a->u_gain_j, b->u_gain_j);
+        result.u_com_j = hypot(a->u_com_j, b->u_com_j);
+        ids_join(result.com_id, a->com_id, b->com_id);
+    }
+    result.origin = weakest(a->origin, b->origin);
+    result.quality = a->quality | b->quality;
+    if (result.reason[0] == '\0') {
+        memcpy(result.reason, b->reason, sizeof result.reason);
+    }
+    *out = result;
+}
+
+/* ---- ratios ---- */
+
+pj_status pji_energy_ratio(struct pji_ratio *out, const struct pj_energy *a,
+                           const struct pj_energy *b, struct pj_error *err)
+{
+    *out = (struct pji_ratio){.value = (double)NAN, .u_ind = (double)NAN, .u_com = (double)NAN};
+    if (a->origin == PJ_ORIGIN_MISSING || b->origin == PJ_ORIGIN_MISSING) {
+        const struct pj_energy *missing = a->origin == PJ_ORIGIN_MISSING ? a : b;
+        return pji_fail(err, PJ_EINVAL, "ratio of energies: one of them is missing (%s)",
+                        missing->reason);
+    }
+    if (!(fabs(b->value_j) > 0)) {
+        return pji_fail(err, PJ_EINVAL, "ratio of energies: the second one is 0");
+    }
+    double by_a = 1 / b->value_j; /* sensitivities of a/b */
+    double by_b = a->value_j / (b->value_j * b->value_j);
+    out->value = a->value_j / b->value_j;
+    out->u_ind = hypot(a->u_ind_j * by_a, b->u_ind_j * by_b);
+    if (same_instrument(a, b)) {
+        out->cancelled = true;
+        out->u_com =
+            hypot(a->u_gain_j * by_a - b->u_gain_j * by_b, rest_of(a) * by_a - rest_of(b) * by_b);
+    } else {
+        out->u_com = hypot(a->u_com_j * by_a, b->u_com_j * by_b);
+    }
+    return PJ_OK;
+}

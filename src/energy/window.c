@@ -1,0 +1,328 @@
+/* energy/window.c - the energy between two instants of a kept series, and how well it is known.
+ *
+ * The cumulative curve is linear between points (which for a held power is the hold itself). Each
+ * edge contributes its own variance: where inside a step the energy went (bounded by the power of
+ * the neighbouring steps), how old the counter's values were, and its quantum. docs/uncertainty.md
+ * has the formulas in this order.
+ */
+#include "energy/repair.h"
+
+#include <math.h>
+#include <stdio.h>
+
+struct edge {
+    double energy_uj; /* of the curve */
+    double curve_u2;  /* of the curve: bridged parts up to here */
+    double own_u2;    /* of this edge */
+    double power_mw;  /* of the step it lies in */
+    double phase_ns;
+    uint32_t quality;
+};
+
+/* First point at or after t_ns; n when there is none. */
+static size_t lower(const struct pji_series *s, int64_t t_ns)
+{
+    size_t low = 0, high = s->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->points[middle].t_ns < t_ns) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Power of the step that ends at point k. */
+static double step_mw(const struct pji_series *s, size_t k)
+{
+    const struct pji_point *a = &s->points[k - 1], *b = &s->points[k];
+    return (b->energy_uj - a->energy_uj) * 1e6 / (double)(b->t_ns - a->t_ns);
+}
+
+static bool in_gap(const struct pji_series *s, size_t k)
+{
+    return !s->keep || (s->points[k].quality & PJI_POINT_GAP) != 0;
+}
+
+struct span {
+    double low_mw, high_mw;
+};
+
+/* What the power inside step k can have been: between its neighbours', and itself. */
+static struct span span_of(const struct pji_series *s, size_t k)
+{
+    double own = step_mw(s, k);
+    struct span span = {own, own};
+    if (in_gap(s, k)) {
+        span.low_mw = 0;
+        span.high_mw = fmax(own, pji_bound_mw(s));
+        return span;
+    }
+    size_t first = k > 1 ? k - 1 : 1, last = k + 1 < s->n ? k + 1 : s->n - 1;
+    for (size_t i = first; i <= last; i++) {
+        double mw = step_mw(s, i);
+        span.low_mw = fmin(span.low_mw, mw);
+        span.high_mw = fmax(span.high_mw, mw);
+    }
+    if (s->channel.kind == PJI_GAUGE && k == s->n - 1) {
+        span.low_mw = fmin(span.low_mw, s->last_power_mw);
+        span.high_mw = fmax(span.high_mw, s->last_power_mw);
+    }
+    return span;
+}
+
+/* Width of the possible energies of a part (fraction f) of a step of dur_ns with mean power. */
+static double part_width(struct span span, double mean_mw, double dur_ns, double f)
+{
+    double high = fmin(span.high_mw * f, mean_mw - span.low_mw * (1 - f));
+    double low = fmax(span.low_mw * f, mean_mw - span.high_mw * (1 - f));
+    return fmax(high - low, 0) * dur_ns / 1e6;
+}
+
+/* Beyond the points: within the lag of the last reading the neighbouring step's power goes on;
+ * farther out nothing was read. */
+static void outside(const struct pji_series *s, struct edge *edge, int64_t t_ns, bool after)
+{
+    const struct pji_point *p = after ? &s->points[s->n - 1] : &s->points[0];
+    bool single = s->n < 2;
+    size_t k = after ? s->n - 1 : 1;
+    double dur_ns = (double)t_ns - (double)p->t_ns;
+    int64_t read_ns = after ? s->last_t_ns : s->first_t_ns - s->channel.lag_ns;
+    bool known = after ? t_ns <= read_ns : t_ns >= read_ns;
+    struct span span = {0, pji_bound_mw(s)};
+    edge->power_mw = s->mean_power_mw;
+    if (s->channel.kind == PJI_GAUGE) {
+        edge->power_mw = after ? s->last_power_mw : s->first_power_mw;
+    } else if (!single && !in_gap(s, k)) {
+        edge->power_mw = step_mw(s, k);
+    }
+    if (known && !single && !in_gap(s, k)) {
+        span = span_of(s, k);
+    }
+    span.high_mw = fmax(span.high_mw, edge->power_mw);
+    double width = (span.high_mw - span.low_mw) * dur_ns / 1e6;
+    double off = (edge->power_mw - (span.high_mw + span.low_mw) / 2) * dur_ns / 1e6;
+    edge->energy_uj = p->energy_uj + edge->power_mw * dur_ns / 1e6;
+    edge->curve_u2 = p->u2_uj2;
+    edge->own_u2 = width * width / 12 + off * off;
+    edge->phase_ns = p->phase_ns;
+    if (!known) {
+        bool bridged = after && t_ns <= s->last_seen_ns;
+        edge->quality |= bridged ? PJ_QUALITY_BRIDGED : PJ_QUALITY_EDGE;
+    }
+}
+
+static void inside(const struct pji_series *s, struct edge *edge, int64_t t_ns, size_t k)
+{
+    const struct pji_point *a = &s->points[k - 1], *b = &s->points[k];
+    double dur_ns = (double)(b->t_ns - a->t_ns);
+    double x = (double)(t_ns - a->t_ns) / dur_ns;
+    edge->energy_uj = a->energy_uj + (b->energy_uj - a->energy_uj) * x;
+    edge->curve_u2 = a->u2_uj2 + (b->u2_uj2 - a->u2_uj2) * x;
+    edge->power_mw = step_mw(s, k);
+    edge->phase_ns = x < 0.5 ? a->phase_ns : b->phase_ns;
+    double width = part_width(span_of(s, k), edge->power_mw, dur_ns, x);
+    edge->own_u2 = width * width / 12;
+    if (s->channel.kind == PJI_COUNTER) {
+        double older = (1 - x) * edge->power_mw * (double)a->phase_ns / 1e6;
+        double newer = x * edge->power_mw * (double)b->phase_ns / 1e6;
+        edge->own_u2 += (older * older + newer * newer) / 12;
+    }
+    if (in_gap(s, k) && x > 0 && x < 1) {
+        edge->quality |= PJ_QUALITY_BRIDGED;
+    }
+}
+
+static struct edge edge_at(const struct pji_series *s, int64_t t_ns)
+{
+    struct edge edge = {0};
+    size_t k = lower(s, t_ns);
+    if (k == 0 || k == s->n) {
+        if (k == 0 && s->points[0].t_ns == t_ns && s->n > 1) {
+            k = 1;
+            inside(s, &edge, t_ns, k);
+        } else {
+            outside(s, &edge, t_ns, k > 0);
+        }
+    } else {
+        inside(s, &edge, t_ns, k);
+    }
+    if (s->channel.kind == PJI_COUNTER) {
+        double lag = edge.power_mw * (double)s->channel.edge_u_ns / 1e6;
+        edge.own_u2 += s->channel.quantum * s->channel.quantum / 12 + lag * lag;
+    }
+    return edge;
+}
+
+/* Both edges in one step: one part of it, not two. */
+static bool same_step(const struct pji_series *s, int64_t start_ns, int64_t end_ns, size_t *step)
+{
+    size_t k = lower(s, end_ns);
+    *step = k;
+    return k > 0 && k < s->n && s->points[k - 1].t_ns <= start_ns;
+}
+
+static double curve_uj(const struct pji_series *s, int64_t t_ns)
+{
+    return edge_at(s, t_ns).energy_uj;
+}
+
+/* A gauge's lag is known to edge_u_ns: what the whole window becomes when it is moved by that. */
+static double shift_u2(const struct pji_series *s, int64_t start_ns, int64_t end_ns, double uj)
+{
+    int64_t d = s->channel.edge_u_ns;
+    if (s->channel.kind != PJI_GAUGE || d == 0) {
+        return 0;
+    }
+    double late = curve_uj(s, end_ns + d) - curve_uj(s, start_ns + d) - uj;
+    double early = curve_uj(s, end_ns - d) - curve_uj(s, start_ns - d) - uj;
+    return (late * late + early * early) / 2;
+}
+
+static uint32_t quality_between(const struct pji_series *s, int64_t start_ns, int64_t end_ns)
+{
+    uint32_t quality = 0;
+    if (!s->keep) {
+        return s->quality;
+    }
+    size_t first = lower(s, start_ns), low = 0, high = s->n_marks;
+    if (first < s->n && s->points[first].t_ns == start_ns) {
+        first++;
+    }
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->marks[middle] < first) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    for (; low < s->n_marks; low++) {
+        size_t k = s->marks[low];
+        if (k > 0 && s->points[k - 1].t_ns >= end_ns) {
+            break;
+        }
+        quality |= s->points[k].quality;
+    }
+    return quality & ~PJI_POINT_GAP;
+}
+
+static double window_u2(const struct pji_series *s, int64_t start_ns, int64_t end_ns,
+                        const struct edge *a, const struct edge *b)
+{
+    size_t k = 0;
+    double u2 = fmax(b->curve_u2 - a->curve_u2, 0);
+    double dur_ns = (double)(end_ns - start_ns), uj = b->energy_uj - a->energy_uj;
+    if (same_step(s, start_ns, end_ns, &k)) {
+        double step_ns = (double)(s->points[k].t_ns - s->points[k - 1].t_ns);
+        double width = part_width(span_of(s, k), a->power_mw, step_ns, dur_ns / step_ns);
+        u2 += width * width / 12;
+        if (s->channel.kind == PJI_COUNTER) {
+            u2 += s->channel.quantum * s->channel.quantum / 6;
+        }
+    } else {
+        u2 += a->own_u2 + b->own_u2;
+    }
+    double phase_ns = (a->phase_ns + b->phase_ns) / 2;
+    if ((double)s->channel.lag_ns < phase_ns / 2) {
+        double late_uj = (b->power_mw - a->power_mw) * phase_ns / 2e6;
+        u2 += late_uj * late_uj;
+    }
+    if (s->channel.kind == PJI_GAUGE) {
+        double sample_uj = s->channel.quantum / 1e6;
+        u2 += sample_uj * sample_uj / 12 * (double)s->cadence_ns * dur_ns;
+    }
+    return u2 + shift_u2(s, start_ns, end_ns, uj);
+}
+
+/* The counter's last change may be behind by what it has not shown yet, or it stopped. */
+static double tail_u2(const struct pji_series *s, int64_t end_ns, uint32_t *quality)
+{
+    int64_t until_ns = end_ns < s->last_t_ns ? end_ns : s->last_t_ns;
+    double still_ns = (double)(until_ns - s->change_t_ns);
+    if (s->channel.kind != PJI_COUNTER || still_ns <= 0) {
+        return 0;
+    }
+    if (pji_stall_ns(s, s->last_t_ns) > 0) {
+        *quality |= PJ_QUALITY_STALLED;
+        return pji_stall_u2(s, still_ns, 0);
+    }
+    double unseen_uj = s->last_power_mw * fmin(still_ns, (double)pji_refresh_ns(s)) / 1e6;
+    return unseen_uj * unseen_uj / 3;
+}
+
+/* Whether the window lies within one step of the readings; clips it where the channel ended. */
+static bool reachable(const struct pji_series *s, int64_t start_ns, int64_t *end_ns,
+                      struct pj_energy *out)
+{
+    char reason[PJ_REASON];
+    int64_t step_ns = s->readings > 1 ? (s->last_t_ns - s->first_t_ns) / (int64_t)(s->readings - 1)
+                                      : s->channel.refresh_ns;
+    step_ns = step_ns > s->channel.refresh_ns ? step_ns : s->channel.refresh_ns;
+    int64_t last_ns = s->gone ? s->last_t_ns : s->last_seen_ns;
+    if (s->gone && *end_ns > last_ns) {
+        if (start_ns >= last_ns) {
+            snprintf(reason, sizeof reason, "the instrument ended before the window (%s)",
+                     pji_errno_name(s->fail_errno));
+            pji_energy_missing(out, reason);
+            return false;
+        }
+        *end_ns = last_ns;
+        out->quality |= PJ_QUALITY_PARTIAL;
+        snprintf(out->reason, sizeof out->reason, "the instrument ended inside the window (%s)",
+                 pji_errno_name(s->fail_errno));
+    }
+    int64_t first_ns = s->points[0].t_ns;
+    first_ns = s->first_seen_ns < first_ns ? s->first_seen_ns : first_ns;
+    if (start_ns < first_ns - step_ns || *end_ns > last_ns + step_ns) {
+        pji_energy_missing(out, start_ns < first_ns - step_ns
+                                    ? "the window begins before the first reading"
+                                    : "the window ends after the last reading");
+        return false;
+    }
+    return true;
+}
+
+static void window_of(const struct pji_series *s, const struct pj_energy *companion,
+                      int64_t start_ns, int64_t end_ns, struct pj_energy *out)
+{
+    *out = (struct pj_energy){.origin = s->channel.origin};
+    if (s->channel.role == PJI_ROLE_AUX) {
+        pji_energy_missing(out, "not an energy");
+        return;
+    }
+    if (!s->started || s->n == 0) {
+        pji_no_value(out, s);
+        return;
+    }
+    if (end_ns < start_ns) {
+        pji_energy_missing(out, "the window ends before it begins");
+        return;
+    }
+    if (s->n < 2 && s->channel.kind == PJI_COUNTER) {
+        pji_energy_missing(out, "only one reading: no time passed between two");
+        return;
+    }
+    if (!reachable(s, start_ns, &end_ns, out)) {
+        return;
+    }
+    struct edge a = edge_at(s, start_ns), b = edge_at(s, end_ns);
+    out->quality |= a.quality | b.quality | quality_between(s, start_ns, end_ns);
+    double u2 = window_u2(s, start_ns, end_ns, &a, &b) + tail_u2(s, end_ns, &out->quality);
+    out->value_j = (b.energy_uj - a.energy_uj) / 1e6;
+    out->u_ind_j = sqrt(u2) / 1e6;
+    snprintf(out->com_id, sizeof out->com_id, "%s", s->channel.com_id);
+    pji_common_part(out, s, (double)(end_ns - start_ns), companion);
+}
+
+void pji_series_window(const struct pji_series *series, const struct pji_series *u_series,
+                       int64_t start_ns, int64_t end_ns, struct pj_energy *out)
+{
+    struct pj_energy companion;
+    if (u_series != NULL) {
+        window_of(u_series, NULL, start_ns, end_ns, &companion);
+    }
+    window_of(series, u_series != NULL ? &companion : NULL, start_ns, end_ns, out);
+}
