@@ -1,0 +1,99 @@
+/* cli/cmd_run.c - perjoule run STUDY.yaml [--out DIR]: plan, store, run. */
+#include "cli/commands_lab.h"
+#include "cli/session.h"
+
+#include "lab/design.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct pji_option options[] = {
+    {"out", 'o', "DIR", "folder of the study (default: NAME-YYYYMMDD-HHMMSS here)"},
+    {"root", 0, "DIR", "read DIR/sys, DIR/proc, DIR/dev instead of the machine's own"},
+    {0},
+};
+
+/* NAME-YYYYMMDD-HHMMSS, with everything but letters, digits, '.', '_' and '-' as '-'. */
+static void default_dir(const char *name, char *text, size_t size)
+{
+    struct tm local;
+    char stamp[32];
+    time_t now = time(NULL);
+    localtime_r(&now, &local);
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
+    size_t len = 0;
+    for (; name[len] != '\0' && len + sizeof stamp + 2 < size; len++) {
+        char c = name[len];
+        bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                     c == '_' || c == '-' || (c == '.' && len > 0);
+        text[len] = plain ? c : '-';
+    }
+    snprintf(text + len, size - len, "-%s", stamp);
+}
+
+static int fail(const struct pj_error *err, int code)
+{
+    fprintf(stderr, "perjoule: %s\n", err->text);
+    return code;
+}
+
+static int create_and_run(const char *dir, const char *root, const struct pji_study *study,
+                          const struct pji_workload *workload)
+{
+    struct pj_error err = {0};
+    struct pji_plan plan;
+    struct pji_store *store = NULL;
+    if (pji_plan_make(&plan, study, &err) != PJ_OK)
+        return fail(&err, 2);
+    pj_status status = pji_study_create(dir, study, &plan, workload, &pji_cli_log, &err);
+    size_t n_trials = plan.n_trials;
+    pji_plan_fini(&plan);
+    if (status != PJ_OK)
+        return fail(&err, status == PJ_EBUSY || status == PJ_EINVAL ? 2 : 1);
+    fprintf(stderr, "perjoule: %s: %zu trials in %s\n", study->name, n_trials, dir);
+    status = pji_store_open(&store, dir, PJI_STORE_WRITE, &pji_cli_log, &err);
+    if (status != PJ_OK)
+        return fail(&err, 1);
+    int code = pji_session_run(dir, root, store, study, workload);
+    if (pji_store_close(store, &err) != PJ_OK)
+        return fail(&err, 1);
+    return code;
+}
+
+static int run(const struct pji_args *args)
+{
+    struct pj_error err = {0};
+    struct pji_study study;
+    struct pji_workload workload;
+    char dir[PATH_MAX];
+    if (args->n_rest != 1) {
+        fprintf(stderr, "perjoule: run takes one study file; `perjoule run --help` says more\n");
+        return 2;
+    }
+    const char *root = pji_args_get(args, "root");
+    if (root == NULL)
+        root = getenv("PERJOULE_ROOT");
+    if (pji_study_read(&study, args->rest[0], &err) != PJ_OK)
+        return fail(&err, 2);
+    if (pji_workload_read(&workload, &study, &err) != PJ_OK) {
+        pji_study_fini(&study);
+        return fail(&err, 2);
+    }
+    default_dir(study.name, dir, sizeof dir);
+    const char *out = pji_args_get(args, "out");
+    int code = create_and_run(out != NULL ? out : dir, root, &study, &workload);
+    pji_workload_fini(&workload);
+    pji_study_fini(&study);
+    return code;
+}
+
+const struct pji_command pji_cmd_run = {
+    .name = "run",
+    .synopsis = "[--out DIR] STUDY.yaml",
+    .about = "run a study: plan its trials, measure each, keep every record",
+    .options = options,
+    .run = run,
+};

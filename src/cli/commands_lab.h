@@ -1,0 +1,13 @@
+/* cli/commands_lab.h - the subcommands of perjoule-lab: one file cmd_<name>.c for each, one row in
+ * main_lab.c.
+ */
+#ifndef PJI_CLI_COMMANDS_LAB_H
+#define PJI_CLI_COMMANDS_LAB_H
+
+#include "cli/options.h"
+
+extern const struct pji_command pji_cmd_run;
+extern const struct pji_command pji_cmd_resume;
+extern const struct pji_command pji_cmd_report;
+
+#endif

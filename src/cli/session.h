@@ -1,0 +1,18 @@
+/* cli/session.h - what `run` and `resume` share: where our programs are, signals, progress, and the
+ * words at the end.
+ */
+#ifndef PJI_CLI_SESSION_H
+#define PJI_CLI_SESSION_H
+
+#include "lab/runner.h"
+
+/* Runs the open study to its end, prints what happened on stderr and returns the exit code: 0 all
+ * done, 1 something failed or is still open, 3 some trial is invalid. dir is named in the advice.
+ */
+int pji_session_run(const char *dir, const char *root, struct pji_store *store,
+                    const struct pji_study *study, const struct pji_workload *workload);
+
+/* The log of the command line: words on stderr. */
+extern const struct pji_log pji_cli_log;
+
+#endif
