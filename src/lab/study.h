@@ -111,7 +111,7 @@ struct pji_task_values {
     int64_t limit; /* items used, 0: all */
     bool ignore_eos;
     char *stop; /* NULL: none */
-    double temperature;
+    double temperature; /* of sampling (no unit) */
     uint64_t seed;
     enum pji_api api;
     char *extra; /* further members of the request as the text of a JSON object, NULL: none */

@@ -1,0 +1,150 @@
+/* Every gate fires on its own fault and only then; the table is complete and its codes are unique.
+ */
+#include "evidence/gates.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct fired {
+    char codes[512];
+    char detail[512];
+};
+
+static pj_status on_gate(void *context, const struct pji_gate_def *gate, const char *detail,
+                         struct pj_error *err)
+{
+    struct fired *fired = context;
+    (void)err;
+    strcat(fired->codes, gate->code);
+    strcat(fired->codes, " ");
+    snprintf(fired->detail, sizeof fired->detail, "%s", detail);
+    return PJ_OK;
+}
+
+static const struct pj_energy good_energy = {
+    .value_j = 100, .u_ind_j = 1, .origin = PJ_ORIGIN_COUNTER, .com_id = "rapl"};
+
+static struct pji_gate_inputs clean(void)
+{
+    return (struct pji_gate_inputs){.task = "energy",
+                                    .window_ns = 5000000000,
+                                    .interval_ns = 100000000,
+                                    .max_gap_ns = 120000000,
+                                    .requests = 200,
+                                    .total = &good_energy};
+}
+
+static void check(const struct pji_gate_inputs *in, const char *expected)
+{
+    struct fired fired = {0};
+    struct pji_gate_limits limits = pji_gate_limits_default();
+    assert_int_equal(pji_gates_apply(in, &limits, on_gate, &fired, NULL), PJ_OK);
+    assert_string_equal(fired.codes, expected);
+}
+
+static void a_clean_trial_fires_nothing(void **state)
+{
+    (void)state;
+    struct pji_gate_inputs in = clean();
+    check(&in, "");
+}
+
+static void each_fault_fires_its_own_gate(void **state)
+{
+    (void)state;
+    struct pji_gate_inputs in = clean();
+    in.max_gap_ns = 1000000001;
+    check(&in, "sample_gap ");
+    in = clean();
+    in.failed = 3;
+    check(&in, "request_errors ");
+    in.failed = 2; /* exactly the allowed share: said, but not fatal */
+    check(&in, "request_lost ");
+    in = clean();
+    in.wrong_length = 1;
+    check(&in, "token_mismatch ");
+    in = clean();
+    in.uncounted = 1;
+    check(&in, "token_unknown ");
+    in = clean();
+    in.cache_hits = 1;
+    check(&in, "prefix_cache ");
+    in.cache_expected = true;
+    check(&in, "");
+    in = clean();
+    in.window_ns = 999999999;
+    check(&in, "short_window ");
+}
+
+static void energies_fire_by_what_they_are(void **state)
+{
+    (void)state;
+    struct pji_gate_inputs in = clean();
+    struct pj_energy energy = good_energy;
+    in.total = &energy;
+    energy.origin = PJ_ORIGIN_MODELLED;
+    check(&in, "energy_modelled ");
+    energy = good_energy;
+    energy.quality = PJ_QUALITY_AMBIGUOUS;
+    check(&in, "counter_ambiguous ");
+    energy.quality = PJ_QUALITY_PARTIAL;
+    check(&in, "energy_partial ");
+    energy = (struct pj_energy){.origin = PJ_ORIGIN_MISSING, .reason = "no instrument"};
+    check(&in, "energy_missing ");
+    in.remote_reason = "not measured here";
+    check(&in, "energy_remote ");
+}
+
+static void details_give_the_figures(void **state)
+{
+    (void)state;
+    struct fired fired = {0};
+    struct pji_gate_limits limits = pji_gate_limits_default();
+    struct pji_gate_inputs in = clean();
+    in.max_gap_ns = 2500000000;
+    assert_int_equal(pji_gates_apply(&in, &limits, on_gate, &fired, NULL), PJ_OK);
+    assert_non_null(strstr(fired.detail, "2.50 s"));
+    assert_non_null(strstr(fired.detail, "1.00 s"));
+}
+
+static void a_slow_meter_has_a_wider_gap_limit(void **state)
+{
+    (void)state;
+    struct pji_gate_inputs in = clean();
+    in.interval_ns = 1000000000;
+    in.window_ns = 60000000000;
+    in.max_gap_ns = 9000000000;
+    check(&in, "");
+    in.max_gap_ns = 10000000001;
+    check(&in, "sample_gap ");
+}
+
+static void the_table_is_complete(void **state)
+{
+    (void)state;
+    for (size_t i = 0; pji_gate_at(i) != NULL; i++) {
+        assert_non_null(pji_gate_at(i)->code);
+        assert_true(strlen(pji_gate_at(i)->meaning) > 10);
+        assert_ptr_equal(pji_gate_find(pji_gate_at(i)->code), pji_gate_at(i));
+    }
+    assert_null(pji_gate_find("no_such_gate"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clean_trial_fires_nothing),
+        cmocka_unit_test(each_fault_fires_its_own_gate),
+        cmocka_unit_test(energies_fire_by_what_they_are),
+        cmocka_unit_test(details_give_the_figures),
+        cmocka_unit_test(a_slow_meter_has_a_wider_gap_limit),
+        cmocka_unit_test(the_table_is_complete),
+    };
+    return cmocka_run_group_tests_name("gates", tests, NULL, NULL);
+}
