@@ -22,9 +22,9 @@ enum pj_origin {
 
 /* Bit mask of what happened to a value on its way. 0 = nothing to report. */
 enum {
-    PJ_QUALITY_WRAP = 1u << 0,      /* a counter wrap was repaired with its modulus */
-    PJ_QUALITY_BRIDGED = 1u << 1,   /* readings were missing inside; the gap was bridged, u says it */
-    PJ_QUALITY_RESET = 1u << 2,     /* a counter reset or backwards step was bridged */
+    PJ_QUALITY_WRAP = 1u << 0,    /* a counter wrap was repaired with its modulus */
+    PJ_QUALITY_BRIDGED = 1u << 1, /* readings were missing inside; the gap was bridged, u says it */
+    PJ_QUALITY_RESET = 1u << 2,   /* a counter reset or backwards step was bridged */
     PJ_QUALITY_AMBIGUOUS = 1u << 3, /* a gap in which more than one wrap is possible */
     PJ_QUALITY_EDGE = 1u << 4,      /* a window edge lies outside the readings: extrapolated */
     PJ_QUALITY_STALLED = 1u << 5,   /* the counter did not move while others did */
@@ -46,9 +46,9 @@ struct pj_energy {
     double u_com_j;
     double u_gain_j;
     enum pj_origin origin;
-    uint32_t quality;        /* PJ_QUALITY_* */
-    char com_id[PJ_COM_ID];  /* instrument whose common error this value carries */
-    char reason[PJ_REASON];  /* why the value is missing; "" when it is not */
+    uint32_t quality;       /* PJ_QUALITY_* */
+    char com_id[PJ_COM_ID]; /* instrument whose common error this value carries */
+    char reason[PJ_REASON]; /* why the value is missing; "" when it is not */
 };
 
 /* Combined standard uncertainty sqrt(u_ind^2 + u_com^2), J. */

@@ -18,19 +18,19 @@ typedef int pj_status;
 
 enum {
     PJ_OK = 0,
-    PJ_EINVAL = -1,      /* the caller's argument or input is wrong (bad file, bad option) */
-    PJ_ENOMEM = -2,      /* out of memory */
-    PJ_EIO = -3,         /* the operating system refused or failed: see sys_errno */
-    PJ_EACCESS = -4,     /* permission denied: the message names the least-privilege fix */
-    PJ_ENOTFOUND = -5,   /* the object does not exist */
-    PJ_EUNSUPPORTED = -6,/* the object exists but cannot do this */
-    PJ_ESTATE = -7,      /* called in the wrong state */
-    PJ_ECORRUPT = -8,    /* stored data contradicts itself or its digest */
-    PJ_ETIMEOUT = -9,    /* a deadline passed */
-    PJ_EPEER = -10,      /* the other side (server, child) misbehaved */
-    PJ_EBUSY = -11,      /* somebody else holds it (lock, device) */
-    PJ_ENOSPC = -12,     /* the disk is full */
-    PJ_ECANCELED = -13   /* stopped on request (signal) */
+    PJ_EINVAL = -1,       /* the caller's argument or input is wrong (bad file, bad option) */
+    PJ_ENOMEM = -2,       /* out of memory */
+    PJ_EIO = -3,          /* the operating system refused or failed: see sys_errno */
+    PJ_EACCESS = -4,      /* permission denied: the message names the least-privilege fix */
+    PJ_ENOTFOUND = -5,    /* the object does not exist */
+    PJ_EUNSUPPORTED = -6, /* the object exists but cannot do this */
+    PJ_ESTATE = -7,       /* called in the wrong state */
+    PJ_ECORRUPT = -8,     /* stored data contradicts itself or its digest */
+    PJ_ETIMEOUT = -9,     /* a deadline passed */
+    PJ_EPEER = -10,       /* the other side (server, child) misbehaved */
+    PJ_EBUSY = -11,       /* somebody else holds it (lock, device) */
+    PJ_ENOSPC = -12,      /* the disk is full */
+    PJ_ECANCELED = -13    /* stopped on request (signal) */
 };
 
 enum { PJ_ERROR_TEXT = 504 };

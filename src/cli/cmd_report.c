@@ -1,6 +1,6 @@
 /* cli/cmd_report.c - perjoule report DIR: the answer first, then what it rests on. */
 #include "cli/commands_lab.h"
-#include "cli/session.h"
+#include "cli/run_session.h"
 
 #include "report/report.h"
 

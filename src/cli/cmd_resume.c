@@ -1,6 +1,6 @@
 /* cli/cmd_resume.c - perjoule resume DIR: go on where a study stopped, whatever stopped it. */
 #include "cli/commands_lab.h"
-#include "cli/session.h"
+#include "cli/run_session.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* cli/cmd_run.c - perjoule run STUDY.yaml [--out DIR]: plan, store, run. */
 #include "cli/commands_lab.h"
-#include "cli/session.h"
+#include "cli/run_session.h"
 
 #include "lab/design.h"
 

@@ -110,7 +110,7 @@ struct pji_task_values {
     int64_t max_tokens;
     int64_t limit; /* items used, 0: all */
     bool ignore_eos;
-    char *stop; /* NULL: none */
+    char *stop;         /* NULL: none */
     double temperature; /* of sampling (no unit) */
     uint64_t seed;
     enum pji_api api;

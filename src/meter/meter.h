@@ -1,7 +1,7 @@
 /* meter/meter.h - opens the sources of a table, samples them on a timer and hands ticks on.
  *
- * The sampler uses a timerfd on CLOCK_MONOTONIC; ticks that passed while it was late are skipped and
- * counted, never caught up. No allocation and no open() after pji_meter_open. One thread.
+ * The sampler uses a timerfd on CLOCK_MONOTONIC; ticks that passed while it was late are skipped
+ * and counted, never caught up. No allocation and no open() after pji_meter_open. One thread.
  */
 #ifndef PJI_METER_METER_H
 #define PJI_METER_METER_H
@@ -14,7 +14,7 @@ struct pji_meter;
 struct pji_meter_config {
     struct pji_source_env env;
     const struct pji_source_ops *const *sources; /* NULL-terminated, in order of preference */
-    int64_t interval_ns; /* > 0 */
+    int64_t interval_ns;                         /* > 0 */
 };
 
 pj_status pji_meter_open(struct pji_meter **out, const struct pji_meter_config *config,

@@ -26,12 +26,12 @@
  * library: cli/ fills it. */
 struct pji_source_env {
     const struct pji_platform *platform;
-    const struct pji_log *log;       /* may be NULL */
-    const char *nvml_path;           /* another NVML library, NULL: the usual names */
-    const char *cuda_visible_devices;/* value of CUDA_VISIBLE_DEVICES, NULL: unset */
-    const char *cuda_device_order;   /* value of CUDA_DEVICE_ORDER, NULL: unset */
-    const char *replay_path;         /* trace to replay, NULL: none */
-    int64_t interval_ns;             /* intended sampling period */
+    const struct pji_log *log;        /* may be NULL */
+    const char *nvml_path;            /* another NVML library, NULL: the usual names */
+    const char *cuda_visible_devices; /* value of CUDA_VISIBLE_DEVICES, NULL: unset */
+    const char *cuda_device_order;    /* value of CUDA_DEVICE_ORDER, NULL: unset */
+    const char *replay_path;          /* trace to replay, NULL: none */
+    int64_t interval_ns;              /* intended sampling period */
 };
 
 /* Growing tables owned by the meter; a source only adds. Indices are those of the trace. */
@@ -65,16 +65,16 @@ static inline void pji_reading_put(struct pji_reading_sink *sink, int32_t channe
         sink->dropped++;
         return;
     }
-    sink->readings[sink->n++] = (struct pji_reading){
-        .t_ns = t_ns, .value = value, .channel = channel, .status = status};
+    sink->readings[sink->n++] =
+        (struct pji_reading){.t_ns = t_ns, .value = value, .channel = channel, .status = status};
 }
 
 struct pji_source_ops {
-    const char *name;    /* "rapl_powercap" */
-    const char *about;   /* one line for `perjoule devices` */
+    const char *name;  /* "rapl_powercap" */
+    const char *about; /* one line for `perjoule devices` */
     size_t state_size;
-    size_t burst;        /* most readings that one read can put for each channel (1 for most; a
-                            sample buffer gives many) */
+    size_t burst;          /* most readings that one read can put for each channel (1 for most; a
+                              sample buffer gives many) */
     int64_t min_period_ns; /* never read more often; 0: as the sampler likes */
     pj_status (*open)(void *state, const struct pji_source_env *env,
                       struct pji_channel_table *table, struct pj_error *err);

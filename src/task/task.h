@@ -1,7 +1,8 @@
 /* task/task.h - items, prompts and scores.
  *
  * Items are JSON Lines; each has an id (key "id" or "idx", else its line number), the fields that a
- * template names as {field}, and for scored tasks a gold label. Text templates: {field} is replaced,
+ * template names as {field}, and for scored tasks a gold label. Text templates: {field} is
+ * replaced,
  * {{ and }} are literal braces; an unknown field is an error that names file and line.
  */
 #ifndef PJI_TASK_TASK_H
@@ -48,7 +49,7 @@ struct pji_accuracy {
     double accuracy, wilson_lo, wilson_hi; /* 95 % */
     double majority_baseline;              /* share of the commonest gold label */
 };
-pj_status pji_accuracy_compute(struct pji_accuracy *out, const struct pji_answer *answers,
-                               size_t n, struct pj_error *err);
+pj_status pji_accuracy_compute(struct pji_accuracy *out, const struct pji_answer *answers, size_t n,
+                               struct pj_error *err);
 
 #endif

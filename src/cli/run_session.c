@@ -1,8 +1,8 @@
-/* cli/session.c - see session.h. Ctrl-C once asks the runner to finish cleanly; twice ends at once:
+/* cli/run_session.c - see session.h. Ctrl-C once asks the runner to finish cleanly; twice ends at once:
  * the store is consistent at every instant, the keeper and the meter end because our end of their
  * pipes closes.
  */
-#include "cli/session.h"
+#include "cli/run_session.h"
 
 #include "cli/progress.h"
 #include "platform/signals.h"

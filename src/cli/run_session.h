@@ -1,8 +1,8 @@
-/* cli/session.h - what `run` and `resume` share: where our programs are, signals, progress, and the
+/* cli/run_session.h - what `run` and `resume` share: where our programs are, signals, progress, and the
  * words at the end.
  */
-#ifndef PJI_CLI_SESSION_H
-#define PJI_CLI_SESSION_H
+#ifndef PJI_CLI_RUN_SESSION_H
+#define PJI_CLI_RUN_SESSION_H
 
 #include "lab/runner.h"
 
