@@ -76,8 +76,17 @@ static int run(const struct pji_args *args)
     const char *root = pji_args_get(args, "root");
     if (root == NULL)
         root = getenv("PERJOULE_ROOT");
-    if (pji_study_read(&study, args->rest[0], &err) != PJ_OK)
+    pj_status status = pji_study_read(&study, args->rest[0], &err);
+    pji_cli_say_problems(&study);
+    if (status != PJ_OK) {
+        int code = study.errors.n > 0 ? 2 : fail(&err, 2);
+        pji_study_fini(&study);
+        return code;
+    }
+    if (pji_study_preflight(&study, &err) != PJ_OK) {
+        pji_study_fini(&study);
         return fail(&err, 2);
+    }
     if (pji_workload_read(&workload, &study, &err) != PJ_OK) {
         pji_study_fini(&study);
         return fail(&err, 2);

@@ -1,6 +1,6 @@
-/* cli/run_session.c - see session.h. Ctrl-C once asks the runner to finish cleanly; twice ends at once:
- * the store is consistent at every instant, the keeper and the meter end because our end of their
- * pipes closes.
+/* cli/run_session.c - see session.h. Ctrl-C once asks the runner to finish cleanly; twice ends at
+ * once: the store is consistent at every instant, the keeper and the meter end because our end of
+ * their pipes closes.
  */
 #include "cli/run_session.h"
 
@@ -27,6 +27,14 @@ static void log_words(void *context, enum pji_log_level level, const char *text)
 }
 
 const struct pji_log pji_cli_log = {.write = log_words};
+
+void pji_cli_say_problems(const struct pji_study *study)
+{
+    for (size_t i = 0; i < study->errors.n; i++)
+        fprintf(stderr, "perjoule: %s\n", study->errors.items[i].text);
+    for (size_t i = 0; i < study->warnings.n; i++)
+        fprintf(stderr, "perjoule: warning: %s\n", study->warnings.items[i].text);
+}
 
 struct watcher {
     struct pji_signals signals;

@@ -1,5 +1,5 @@
-/* cli/run_session.h - what `run` and `resume` share: where our programs are, signals, progress, and the
- * words at the end.
+/* cli/run_session.h - what `run` and `resume` share: where our programs are, signals, progress, and
+ * the words at the end.
  */
 #ifndef PJI_CLI_RUN_SESSION_H
 #define PJI_CLI_RUN_SESSION_H
@@ -11,6 +11,9 @@
  */
 int pji_session_run(const char *dir, const char *root, struct pji_store *store,
                     const struct pji_study *study, const struct pji_workload *workload);
+
+/* Errors and warnings of a study file on stderr, one line each. */
+void pji_cli_say_problems(const struct pji_study *study);
 
 /* The log of the command line: words on stderr. */
 extern const struct pji_log pji_cli_log;

@@ -1,6 +1,7 @@
 /* lab/create.c - making the folder of a study and reading it back. */
 #include "lab/runner.h"
 
+#include "core/array.h"
 #include "core/units.h"
 #include "evidence/manifest.h"
 #include "platform/durable.h"
@@ -177,5 +178,34 @@ pj_status pji_study_same_items(struct pji_store *store, const struct pji_workloa
                               workload->tasks[i].spec->items_path);
         free(stored);
     }
+    return status;
+}
+
+static pj_status preflight_levels(void *context, const char *const *levels, struct pj_error *err)
+{
+    const struct pji_study *study = context;
+    struct pji_setting *settings = NULL;
+    size_t n = 0;
+    struct pji_engine_env env = {.study_dir = study->dir, .stop_fd = -1};
+    pj_status status = pji_study_settings(study, levels, &settings, &n, err);
+    if (status == PJ_OK)
+        status = study->engine->preflight(settings, n, &env, err);
+    if (status != PJ_OK)
+        pji_error_prefix(err, "%s:%zu: engine", study->path, study->engine_node->line);
+    pji_settings_free(settings, n);
+    return status;
+}
+
+pj_status pji_study_preflight(const struct pji_study *study, struct pj_error *err)
+{
+    struct pji_study *context = (struct pji_study *)(uintptr_t)study;
+    if (study->engine->preflight == NULL)
+        return PJ_OK;
+    bool *used = pji_zalloc(study->n_factors + 1, sizeof *used, err);
+    if (used == NULL)
+        return PJ_ENOMEM;
+    pji_study_uses(study, study->engine_node, used);
+    pj_status status = pji_study_each_combination(study, used, preflight_levels, context, err);
+    free(used);
     return status;
 }

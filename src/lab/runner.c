@@ -3,6 +3,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "engine/keeper.h"
 #include "platform/process.h"
 
 #include <math.h>
@@ -246,6 +247,9 @@ pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *s
 {
     struct rows rows = {.n_factors = study->n_factors};
     struct progress progress = {.started_ns = clock_now_ns(CLOCK_MONOTONIC)};
+    struct pji_digest_cache digests = {0};
+    struct pji_run_env run_env = *env;
+    run_env.digests = &digests;
     *summary = (struct pji_run_summary){0};
     pj_status status = pji_store_each_trial(store, copy_trial, &rows, err);
     for (size_t i = 0; i < rows.n; i++)
@@ -254,7 +258,7 @@ pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *s
         struct pji_trial *trial = &rows.rows[i].trial;
         if (!to_do(trial, study->limits.attempts))
             continue;
-        status = run_trial(env, study, workload, store, trial, &rows, &progress, summary, err);
+        status = run_trial(&run_env, study, workload, store, trial, &rows, &progress, summary, err);
         if (summary->interrupted || summary->disk_full)
             break;
         progress.finished++;
@@ -262,5 +266,6 @@ pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *s
     if (status == PJ_OK)
         summarise(&rows, summary);
     rows_fini(&rows);
+    pji_digest_cache_fini(&digests);
     return status;
 }

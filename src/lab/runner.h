@@ -11,6 +11,10 @@
 #include "lab/design.h"
 #include "lab/trial.h"
 
+/* Looks for the files that the engine's settings name (model, server), for every treatment, without
+ * starting anything. */
+pj_status pji_study_preflight(const struct pji_study *study, struct pj_error *err);
+
 /* Creates the study folder. PJ_EBUSY when DIR exists already: resume it or choose another. */
 pj_status pji_study_create(const char *dir, const struct pji_study *study,
                            const struct pji_plan *plan, const struct pji_workload *workload,

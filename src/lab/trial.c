@@ -37,7 +37,7 @@ struct attempt {
     char **env_vars;
     char *trace_path, *log_path, *spool_path, *metrics_path;
     char *api_key;
-    int64_t concurrency;
+    struct pji_load_values load;
     struct pji_trial_data data;
     struct pji_trial_outcome *out;
     struct pj_error error; /* sentence behind outcome.reason */
@@ -176,23 +176,6 @@ static pj_status read_api_key(struct attempt *a)
     return PJ_OK;
 }
 
-static pj_status read_concurrency(struct attempt *a)
-{
-    a->concurrency = 1;
-    const struct pji_yaml *node =
-        a->study->load_node != NULL ? pji_yaml_get(a->study->load_node, "concurrency") : NULL;
-    if (node == NULL)
-        return PJ_OK;
-    char *text = NULL;
-    pj_status status = pji_study_fill(a->study, node, a->trial->levels, &text, &a->error);
-    if (status == PJ_OK)
-        a->concurrency = strtoll(text, NULL, 10);
-    free(text);
-    if (status == PJ_OK && a->concurrency < 1)
-        status = pji_fail(&a->error, PJ_EINVAL, "load: concurrency must be at least 1");
-    return status;
-}
-
 static pj_status prepare(struct attempt *a)
 {
     pj_status status = declare(a, "trace.jsonl", &a->trace_path);
@@ -208,7 +191,9 @@ static pj_status prepare(struct attempt *a)
     if (status == PJ_OK)
         status = read_api_key(a);
     if (status == PJ_OK)
-        status = read_concurrency(a);
+        status = a->ops->is_command
+                     ? PJ_OK
+                     : pji_study_load(a->study, a->trial->levels, &a->load, &a->error);
     if (status == PJ_OK)
         status = pji_watch_open(&a->watch, a->env->stop_fd, a->study->limits.trial_ns, &a->error);
     if (status == PJ_OK)
@@ -246,6 +231,8 @@ static pj_status start_engine(struct attempt *a)
                                  .env = (const char *const *)a->env_vars,
                                  .start_deadline_ns = a->study->limits.engine_start_ns,
                                  .stop_grace_ns = a->study->limits.engine_stop_ns,
+                                 .run_limit_ns = a->study->limits.trial_ns,
+                                 .digests = a->env->digests,
                                  .stop_fd = a->watch.fd,
                                  .on_process = on_process,
                                  .context = a,
@@ -297,12 +284,17 @@ static struct pji_load_plan load_plan(struct attempt *a, const struct pji_task_r
     return (struct pji_load_plan){.endpoint = a->ops->endpoint(a->engine),
                                   .specs = run->specs,
                                   .n = run->n,
-                                  .concurrency = a->concurrency,
+                                  .concurrency = a->load.concurrency,
                                   .request_timeout_ns = a->study->limits.request_ns,
                                   .stop_fd = stop_fd,
                                   .spool_path = a->spool_path,
                                   .progress = on_progress,
                                   .progress_context = a};
+}
+
+static const char *request_extra(const struct attempt *a)
+{
+    return a->ops->request_extra != NULL ? a->ops->request_extra(a->engine) : NULL;
 }
 
 /* Warm-up: passes over the first task's items until the time is over; then in-flight requests
@@ -317,7 +309,7 @@ static pj_status warm_up(struct attempt *a)
     pj_status status = phase != NULL ? PJ_OK : PJ_ENOMEM;
     if (status == PJ_OK)
         status = pji_task_run_make(&phase->run, a->study, &a->workload->tasks[0], a->trial->levels,
-                                   a->trial->repetition, &a->error);
+                                   a->trial->repetition, request_extra(a), &a->error);
     if (status == PJ_OK)
         status = pji_watch_open(&until, a->watch.fd, dur_ns, &a->error);
     if (status != PJ_OK || phase == NULL)
@@ -347,7 +339,7 @@ static pj_status measure_task(struct attempt *a, const struct pji_workload_task 
     pj_status status = phase != NULL ? PJ_OK : PJ_ENOMEM;
     if (status == PJ_OK)
         status = pji_task_run_make(&phase->run, a->study, task, a->trial->levels,
-                                   a->trial->repetition, &a->error);
+                                   a->trial->repetition, request_extra(a), &a->error);
     if (status != PJ_OK || phase == NULL)
         return ends(a, "preparation");
     emit(a, PJI_RUN_PHASE, "measure");

@@ -21,7 +21,8 @@ struct pji_run_env {
     const char *const *keeper_argv; /* see engine/engine.h */
     const char *root;               /* --root, NULL: the machine */
     const struct pji_log *log;
-    int stop_fd; /* readable: finish cleanly */
+    int stop_fd;                      /* readable: finish cleanly */
+    struct pji_digest_cache *digests; /* set by pji_study_run; NULL: none */
     /* Value of an environment variable (API keys); the library itself never reads them. */
     const char *(*lookup)(const char *name);
     void (*event)(void *context, const struct pji_run_event *event); /* may be NULL */

@@ -2,6 +2,7 @@
 #include "lab/workload.h"
 
 #include "core/array.h"
+#include "core/json.h"
 #include "core/prng.h"
 #include "core/str.h"
 
@@ -125,64 +126,91 @@ void pji_workload_fini(struct pji_workload *workload)
 
 /* ---- the requests of one trial ---- */
 
-static void make_specs(struct pji_task_run *run, const struct pji_workload_task *task)
+/* The members of both objects; the study's win over the engine's. */
+static pj_status merge_extra(const char *engine, const char *study, char **out,
+                             struct pj_error *err)
 {
-    const struct pji_task_values *v = &run->values;
-    for (size_t i = 0; i < run->n; i++) {
-        size_t item = run->items[i];
-        run->specs[i] = (struct pji_request_spec){
-            .item = task->items.items[item].id,
-            .prompt = task->prompts[item],
-            .api = v->api,
-            .max_tokens = v->max_tokens,
-            .ignore_eos = v->ignore_eos,
-            .stop = v->stop,
-            .temperature = v->temperature,
-            .seed = v->seed,
-            .extra = v->extra,
-        };
+    struct pji_str text = {0};
+    *out = NULL;
+    if (engine == NULL && study == NULL)
+        return PJ_OK;
+    json_t *base = pji_json_parse(engine != NULL ? engine : "{}",
+                                  engine != NULL ? strlen(engine) : 2, "engine settings", err);
+    json_t *more = pji_json_parse(study != NULL ? study : "{}", study != NULL ? strlen(study) : 2,
+                                  "task: extra", err);
+    pj_status status = PJ_EINVAL;
+    if (base != NULL && more != NULL && json_object_update(base, more) == 0) {
+        pji_json_write(&text, base, 0);
+        status = pji_str_ok(&text, err);
+        *out = pji_str_take(&text);
     }
+    json_decref(base);
+    json_decref(more);
+    return status;
+}
+
+/* The first `limit` items of the file, in an order of their own for each repetition. */
+static size_t *make_order(const struct pji_study *study, const struct pji_task_values *values,
+                          size_t n, int64_t repetition, struct pj_error *err)
+{
+    char stream[128];
+    struct pji_prng prng;
+    size_t *order = pji_zalloc(n + 1, sizeof *order, err);
+    if (order == NULL)
+        return NULL;
+    snprintf(stream, sizeof stream, "items/%s/%lld", values->name, (long long)repetition);
+    pji_prng_init(&prng, study->seed, stream);
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
+    pji_prng_shuffle(&prng, order, n);
+    return order;
 }
 
 pj_status pji_task_run_make(struct pji_task_run *run, const struct pji_study *study,
                             const struct pji_workload_task *task, const char *const *levels,
-                            int64_t repetition, struct pj_error *err)
+                            int64_t repetition, const char *engine_extra, struct pj_error *err)
 {
     *run = (struct pji_task_run){.task = task};
+    size_t index = (size_t)(task->spec - study->tasks);
+    pj_status status = pji_study_task(study, index, levels, &run->values, err);
     size_t n = task->items.n;
-    pj_status status =
-        pji_study_task(study, (size_t)(task->spec - study->tasks), levels, &run->values, err);
-    if (status != PJ_OK)
-        goto out;
-    /* The first `limit` items of the file, in an order of their own for each repetition. */
-    if (run->values.limit > 0 && (uint64_t)run->values.limit < n)
+    if (status == PJ_OK && run->values.limit > 0 && (size_t)run->values.limit < n)
         n = (size_t)run->values.limit;
-    run->items = pji_zalloc(n, sizeof *run->items, err);
-    run->specs = pji_zalloc(n, sizeof *run->specs, err);
-    status = run->items != NULL && run->specs != NULL ? PJ_OK : PJ_ENOMEM;
-    if (status != PJ_OK)
-        goto out;
-    char stream[128];
-    struct pji_prng prng;
-    snprintf(stream, sizeof stream, "items/%s/%lld", task->spec->name, (long long)repetition);
-    pji_prng_init(&prng, study->seed, stream);
-    for (size_t i = 0; i < n; i++)
-        run->items[i] = i;
-    pji_prng_shuffle(&prng, run->items, n);
+    if (status == PJ_OK)
+        status = merge_extra(engine_extra, run->values.extra, &run->extra, err);
+    if (status == PJ_OK) {
+        run->items = make_order(study, &run->values, n, repetition, err);
+        run->specs = pji_zalloc(n + 1, sizeof *run->specs, err);
+        status = run->items != NULL && run->specs != NULL ? PJ_OK : PJ_ENOMEM;
+    }
+    if (status != PJ_OK || run->specs == NULL || run->items == NULL) {
+        pji_task_run_fini(run);
+        return status;
+    }
+    for (size_t i = 0; i < n; i++) {
+        run->specs[i] = (struct pji_request_spec){
+            .item = task->items.items[run->items[i]].id,
+            .prompt = task->prompts[run->items[i]],
+            .api = run->values.api,
+            .max_tokens = run->values.max_tokens,
+            .ignore_eos = run->values.ignore_eos,
+            .stop = run->values.stop,
+            .temperature = run->values.temperature,
+            .seed = run->values.seed,
+            .extra = run->extra,
+        };
+    }
     run->n = n;
-    make_specs(run, task);
     run->max_tokens = run->values.max_tokens;
     run->fixed_length = run->values.ignore_eos;
-out:
-    if (status != PJ_OK)
-        pji_task_run_fini(run);
-    return status;
+    return PJ_OK;
 }
 
 void pji_task_run_fini(struct pji_task_run *run)
 {
     free(run->specs);
     free(run->items);
+    free(run->extra);
     pji_task_values_fini(&run->values);
     *run = (struct pji_task_run){0};
 }

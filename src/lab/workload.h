@@ -39,10 +39,10 @@ struct pji_task_run {
     struct pji_task_values values; /* what the specs borrow from */
 };
 
-/* levels: the trial's, one for each factor. */
+/* levels: the trial's, one for each factor. engine_extra: see engine/engine.h, request_extra. */
 pj_status pji_task_run_make(struct pji_task_run *run, const struct pji_study *study,
                             const struct pji_workload_task *task, const char *const *levels,
-                            int64_t repetition, struct pj_error *err);
+                            int64_t repetition, const char *engine_extra, struct pj_error *err);
 void pji_task_run_fini(struct pji_task_run *run);
 
 #endif
