@@ -37,6 +37,7 @@ struct pji_task_run {
     int64_t max_tokens;
     bool fixed_length;             /* ignore_eos: every answer must have max_tokens */
     struct pji_task_values values; /* what the specs borrow from */
+    char *extra;                   /* owned; likewise */
 };
 
 /* levels: the trial's, one for each factor. engine_extra: see engine/engine.h, request_extra. */
