@@ -142,30 +142,6 @@ bool pji_args_has(const struct pji_args *args, const char *name)
     return pji_args_get(args, name) != NULL;
 }
 
-void pji_command_help(const struct pji_command *command, const char *program, FILE *out)
-{
-    fprintf(out, "usage: %s %s %s\n\n%s\n", program, command->name, command->synopsis,
-            command->about);
-    if (count(command) > 0)
-        fputs("\noptions:\n", out);
-    for (size_t i = 0; i < count(command); i++) {
-        const struct pji_option *o = &command->options[i];
-        char left[64];
-        char letter[8] = "    ";
-        if (o->letter != 0)
-            snprintf(letter, sizeof letter, "-%c, ", o->letter);
-        snprintf(left, sizeof left, "%s--%s%s%s", letter, o->name, o->arg != NULL ? " " : "",
-                 o->arg != NULL ? o->arg : "");
-        fprintf(out, "  %-30s %s\n", left, o->help);
-    }
-}
-
-void pji_commands_list(const struct pji_command *const *commands, FILE *out)
-{
-    for (size_t i = 0; commands[i] != NULL; i++)
-        fprintf(out, "  %-14s %s\n", commands[i]->name, commands[i]->about);
-}
-
 static const struct pji_command *find(const struct pji_command *const *commands, const char *name)
 {
     for (size_t i = 0; commands[i] != NULL; i++) {
@@ -198,6 +174,11 @@ int pji_commands_run(const struct pji_command *const *commands, const char *prog
     struct pji_args args;
     struct pj_error err = {0};
     const struct pji_command *command = argc > 1 ? find(commands, argv[1]) : NULL;
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s COMMAND [ARG...]\n\ncommands:\n", program);
+        pji_commands_list(commands, stderr);
+        return 2;
+    }
     if (command == NULL)
         return unknown_command(commands, program, argc > 1 ? argv[1] : "");
     pj_status status = pji_args_parse(&args, command, argc - 1, argv + 1, &err);

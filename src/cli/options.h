@@ -28,6 +28,7 @@ struct pji_command {
     const char *name;
     const char *synopsis; /* behind the name: "[options] -- COMMAND…" */
     const char *about;    /* one line */
+    const char *details;  /* paragraphs for --help, separated by "\n\n"; may be NULL */
     const struct pji_option *options;
     bool passthrough;
     int (*run)(const struct pji_args *args); /* returns the exit code */
@@ -51,6 +52,8 @@ bool pji_args_has(const struct pji_args *args, const char *name);
 
 /* Usage and options of one command. `program` is "perjoule". */
 void pji_command_help(const struct pji_command *command, const char *program, FILE *out);
+/* The same as a subsection of a man page (mdoc(7)). */
+void pji_command_man(const struct pji_command *command, const char *program, FILE *out);
 /* Commands and what they do, one line each; commands end with a NULL pointer. */
 void pji_commands_list(const struct pji_command *const *commands, FILE *out);
 

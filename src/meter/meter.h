@@ -11,27 +11,37 @@
 
 struct pji_meter;
 
+/* Borrowed until pji_meter_close: the platform, the log and the ops. The strings of env are
+ * borrowed for the call of pji_meter_open only. env.interval_ns is set from interval_ns. */
 struct pji_meter_config {
     struct pji_source_env env;
     const struct pji_source_ops *const *sources; /* NULL-terminated, in order of preference */
     int64_t interval_ns;                         /* > 0 */
 };
 
+/* PJ_EINVAL names a source whose ops are incomplete: the table is checked before anything opens. */
 pj_status pji_meter_open(struct pji_meter **out, const struct pji_meter_config *config,
                          struct pj_error *err);
-void pji_meter_close(struct pji_meter *meter);
+void pji_meter_close(struct pji_meter *meter); /* NULL is allowed */
 
 const struct pji_channel_table *pji_meter_channels(const struct pji_meter *meter);
 
-/* Reads every source now (edges: baseline and last reading) or those that are due. The readings are
- * borrowed until the next call. */
+/* The most readings that one read can give: sizes the buffers of whoever takes them. */
+size_t pji_meter_burst(const struct pji_meter *meter);
+
+/* Reads every source now: for edges (baseline and last reading). The readings are borrowed until
+ * the next call. */
 pj_status pji_meter_read(struct pji_meter *meter, const struct pji_reading **readings, size_t *n,
                          struct pj_error *err);
+/* The same, but leaves out sources whose min_period_ns has not passed since their last read: for
+ * ticks. *n may be 0. */
+pj_status pji_meter_sample(struct pji_meter *meter, const struct pji_reading **readings, size_t *n,
+                           struct pj_error *err);
 
 /* Timer for the caller's poll loop: readable when a tick is due. */
 int pji_meter_timer_fd(const struct pji_meter *meter);
 pj_status pji_meter_timer_start(struct pji_meter *meter, struct pj_error *err);
-/* Consumes the tick: 0 = take a sample now (pji_meter_read), PJI_METER_NO_TICK = spurious. */
+/* Consumes the tick: 0 = take a sample now (pji_meter_sample), PJI_METER_NO_TICK = spurious. */
 enum { PJI_METER_NO_TICK = 1 };
 pj_status pji_meter_tick(struct pji_meter *meter, struct pj_error *err);
 

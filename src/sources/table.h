@@ -10,7 +10,10 @@
 
 #include "meter/source.h"
 
+extern const struct pji_source_ops pji_source_rapl_powercap;
 extern const struct pji_source_ops pji_source_nvml;
+extern const struct pji_source_ops pji_source_model_cpu;
+extern const struct pji_source_ops pji_source_replay;
 
 /* NULL-terminated. */
 extern const struct pji_source_ops *const pji_sources[];

@@ -1,0 +1,122 @@
+/* See instruments.h. */
+#include "cli/instruments.h"
+
+#include "core/units.h"
+#include "sources/cpu_info.h"
+#include "sources/table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+static void write_log(void *context, enum pji_log_level level, const char *text)
+{
+    if (level <= PJI_LOG_WARNING)
+        pji_lean_say(context, "%s", text);
+}
+
+static const struct pji_source_ops *const only_replay[] = {&pji_source_replay, NULL};
+
+static pj_status read_interval(const struct pji_args *args, int64_t *interval_ns,
+                               struct pj_error *err)
+{
+    double interval_ms;
+    pj_status status = pji_args_num(args, "interval", 100, &interval_ms, err);
+
+    if (!status && !(interval_ms >= 0.1 && interval_ms <= 3.6e6))
+        status = pji_fail(err, PJ_EINVAL,
+                          "--interval must be between 0.1 and 3600000 milliseconds, not '%s'",
+                          pji_args_get(args, "interval"));
+    if (!status)
+        *interval_ns = (int64_t)llround(interval_ms * (double)PJI_NS_PER_MS);
+    return status;
+}
+
+pj_status pji_instruments_open(struct pji_instruments *instruments, const struct pji_args *args,
+                               const char *replay, struct pj_error *err)
+{
+    const char *root = pji_args_get(args, "root");
+    struct pji_meter_config config = {
+        .env = {.platform = &instruments->platform,
+                .log = &instruments->log,
+                .nvml_path = getenv("PERJOULE_NVML"),
+                .cuda_visible_devices = getenv("CUDA_VISIBLE_DEVICES"),
+                .cuda_device_order = getenv("CUDA_DEVICE_ORDER"),
+                .replay_path = replay},
+        .sources = replay ? only_replay : pji_sources,
+    };
+    pj_status status;
+
+    *instruments =
+        (struct pji_instruments){.log = {.write = write_log, .context = (void *)(uintptr_t)args}};
+    status = read_interval(args, &instruments->interval_ns, err);
+    if (status)
+        return status;
+    config.interval_ns = instruments->interval_ns;
+    status =
+        pji_platform_open_real(&instruments->platform, root ? root : getenv("PERJOULE_ROOT"), err);
+    if (status)
+        return status;
+    instruments->platform_open = true;
+    status = pji_meter_open(&instruments->meter, &config, err);
+    if (status)
+        pji_instruments_close(instruments);
+    return status;
+}
+
+void pji_instruments_close(struct pji_instruments *instruments)
+{
+    pji_meter_close(instruments->meter);
+    instruments->meter = NULL;
+    if (instruments->platform_open)
+        pji_platform_close_real(&instruments->platform);
+    instruments->platform_open = false;
+}
+
+static json_t *machine_facts(const struct pji_platform *platform)
+{
+    struct pji_cpu_info cpu;
+    struct utsname name;
+
+    pji_cpu_info_read(platform, &cpu);
+    if (uname(&name) < 0)
+        memset(&name, 0, sizeof name);
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:b}", "system", name.sysname,
+                     "release", name.release, "architecture", name.machine, "cpu", cpu.name,
+                     "sockets", cpu.sockets, "cores_per_socket", cpu.cores, "threads_per_socket",
+                     cpu.threads, "virtual_machine", (int)cpu.virtual_machine, "rooted",
+                     (int)platform->rooted);
+}
+
+pj_status pji_instruments_header(const struct pji_instruments *instruments, struct pji_str *out,
+                                 struct pj_error *err)
+{
+    const struct pji_channel_table *table = pji_meter_channels(instruments->meter);
+    struct pji_trace_header header = {.tool = "perjoule " PJ_VERSION,
+                                      .t_ns = pji_now_ns(&instruments->platform),
+                                      .wall_ns = pji_wall_ns(&instruments->platform),
+                                      .interval_ns = instruments->interval_ns,
+                                      .channels = table->channels,
+                                      .n_channels = table->n,
+                                      .missing = table->missing,
+                                      .n_missing = table->n_missing,
+                                      .machine = machine_facts(&instruments->platform)};
+    pj_status status = pji_trace_put_header(out, &header, err);
+
+    json_decref(header.machine);
+    return status ? status : pji_str_ok(out, err);
+}
+
+void pji_instruments_footer(const struct pji_instruments *instruments, struct pji_str *out)
+{
+    struct pji_meter_stats stats;
+    struct pji_trace_footer footer = {.t_ns = pji_now_ns(&instruments->platform)};
+
+    pji_meter_stats(instruments->meter, &stats);
+    footer.samples = stats.samples;
+    footer.late_ticks = stats.late_ticks;
+    footer.own_cpu_s = stats.own_cpu_s;
+    pji_trace_put_footer(out, &footer);
+}

@@ -1,0 +1,38 @@
+/* cli/instruments.h - the instruments of this machine, opened for a command of the lean program. */
+#ifndef PJI_CLI_INSTRUMENTS_H
+#define PJI_CLI_INSTRUMENTS_H
+
+#include "cli/lean.h"
+#include "meter/meter.h"
+
+struct pji_instruments {
+    struct pji_platform platform;
+    bool platform_open;
+    struct pji_log log;
+    struct pji_meter *meter;
+    int64_t interval_ns;
+};
+
+/* Opens every source (or only the replay of `replay`, when that is not NULL), below the root that
+ * --root or PERJOULE_ROOT names, sampled at --interval. On failure nothing stays open. */
+pj_status pji_instruments_open(struct pji_instruments *instruments, const struct pji_args *args,
+                               const char *replay, struct pj_error *err);
+void pji_instruments_close(struct pji_instruments *instruments);
+
+/* The header line of a trace, as text in `out`. */
+pj_status pji_instruments_header(const struct pji_instruments *instruments, struct pji_str *out,
+                                 struct pj_error *err);
+/* The footer line of a trace that ends now. */
+void pji_instruments_footer(const struct pji_instruments *instruments, struct pji_str *out);
+
+/* The options that every command with instruments has. */
+#define PJI_ROOT_OPTION                                                                            \
+    {                                                                                              \
+        "root", 0, "DIR", "read DIR/sys, DIR/proc, DIR/dev instead of the machine's own"           \
+    }
+#define PJI_INTERVAL_OPTION                                                                        \
+    {                                                                                              \
+        "interval", 'i', "MS", "milliseconds between samples, 0.1 to 3600000 (default: 100)"       \
+    }
+
+#endif

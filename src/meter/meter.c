@@ -1,0 +1,235 @@
+/* The sampler. All memory is taken in pji_meter_open: the sink holds the largest burst of every
+ * source, so a read can lose nothing; what a faulty source puts beyond its word is counted.
+ *
+ * The kernel forwards a periodic timerfd from its own expiry times (timerfd_create(2)): the
+ * schedule never drifts, and the number of expirations that a late reader finds says how many ticks
+ * it missed.
+ */
+#include "meter/meter.h"
+
+#include "core/array.h"
+#include "core/units.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+struct slot {
+    const struct pji_source_ops *ops;
+    void *state;
+    bool open;
+    size_t n_channels;
+    int64_t due_ns; /* not sampled before: min_period_ns after the last read */
+};
+
+struct pji_meter {
+    struct pji_source_env env;
+    struct pji_channel_table table;
+    struct slot *slots;
+    size_t n_slots;
+    struct pji_reading_sink sink;
+    struct pji_meter_stats stats;
+    int64_t interval_ns;
+    int timer_fd;
+};
+
+static pj_status check_ops(const struct pji_source_ops *ops, struct pj_error *err)
+{
+    if (!ops->name || !ops->about || !ops->open || !ops->read || !ops->close ||
+        ops->state_size == 0 || ops->burst == 0 || ops->min_period_ns < 0)
+        return pji_fail(err, PJ_EINVAL,
+                        "source '%s' is incomplete: name, about, state_size, burst, open, read "
+                        "and close are required",
+                        ops->name ? ops->name : "?");
+    return PJ_OK;
+}
+
+static pj_status open_slot(struct pji_meter *meter, struct slot *slot, struct pj_error *err)
+{
+    size_t before = meter->table.n;
+    pj_status status;
+
+    slot->state = pji_zalloc(1, slot->ops->state_size, err);
+    if (!slot->state)
+        return PJ_ENOMEM;
+    status = slot->ops->open(slot->state, &meter->env, &meter->table, err);
+    if (status) {
+        pji_error_prefix(err, "source %s", slot->ops->name);
+        return status;
+    }
+    slot->open = true;
+    slot->n_channels = meter->table.n - before;
+    return PJ_OK;
+}
+
+static pj_status open_slots(struct pji_meter *meter, const struct pji_source_ops *const *sources,
+                            struct pj_error *err)
+{
+    size_t cap = 0;
+    pj_status status = PJ_OK;
+
+    for (size_t i = 0; sources[i] && !status; i++, meter->n_slots++)
+        status = check_ops(sources[i], err);
+    if (status)
+        return status;
+    meter->slots = pji_zalloc(meter->n_slots + 1, sizeof *meter->slots, err);
+    if (!meter->slots)
+        return PJ_ENOMEM;
+    for (size_t i = 0; i < meter->n_slots; i++) {
+        meter->slots[i].ops = sources[i];
+        status = open_slot(meter, &meter->slots[i], err);
+        if (status)
+            return status;
+        cap += meter->slots[i].n_channels * sources[i]->burst;
+    }
+    meter->sink.readings = pji_zalloc(cap + 1, sizeof *meter->sink.readings, err);
+    meter->sink.cap = cap;
+    return meter->sink.readings ? PJ_OK : PJ_ENOMEM;
+}
+
+pj_status pji_meter_open(struct pji_meter **out, const struct pji_meter_config *config,
+                         struct pj_error *err)
+{
+    struct pji_meter *meter;
+    pj_status status;
+
+    *out = NULL;
+    if (config->interval_ns <= 0)
+        return pji_fail(err, PJ_EINVAL, "the sampling interval must be greater than 0");
+    meter = pji_zalloc(1, sizeof *meter, err);
+    if (!meter)
+        return PJ_ENOMEM;
+    meter->env = config->env;
+    meter->env.interval_ns = config->interval_ns;
+    meter->interval_ns = config->interval_ns;
+    meter->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (meter->timer_fd < 0) {
+        status = pji_fail_errno(err, errno, "cannot create the sampling timer");
+        goto out;
+    }
+    status = open_slots(meter, config->sources, err);
+out:
+    if (status) {
+        pji_meter_close(meter);
+        return status;
+    }
+    *out = meter;
+    return PJ_OK;
+}
+
+void pji_meter_close(struct pji_meter *meter)
+{
+    if (!meter)
+        return;
+    for (size_t i = 0; meter->slots && i < meter->n_slots; i++) {
+        if (meter->slots[i].open)
+            meter->slots[i].ops->close(meter->slots[i].state);
+        free(meter->slots[i].state);
+    }
+    free(meter->slots);
+    free(meter->sink.readings);
+    pji_channel_table_fini(&meter->table);
+    if (meter->timer_fd >= 0)
+        (void)close(meter->timer_fd);
+    free(meter);
+}
+
+const struct pji_channel_table *pji_meter_channels(const struct pji_meter *meter)
+{
+    return &meter->table;
+}
+
+size_t pji_meter_burst(const struct pji_meter *meter)
+{
+    return meter->sink.cap;
+}
+
+static pj_status read_slots(struct pji_meter *meter, bool all, struct pj_error *err)
+{
+    int64_t now_ns = pji_now_ns(meter->env.platform);
+
+    meter->sink.n = 0;
+    for (size_t i = 0; i < meter->n_slots; i++) {
+        struct slot *slot = &meter->slots[i];
+        pj_status status;
+
+        if (slot->n_channels == 0 || (!all && now_ns < slot->due_ns))
+            continue;
+        status = slot->ops->read(slot->state, &meter->sink, err);
+        if (status) {
+            pji_error_prefix(err, "source %s", slot->ops->name);
+            return status;
+        }
+        /* half a tick of slack: a period equal to the interval must not miss every other tick */
+        slot->due_ns = now_ns + slot->ops->min_period_ns - meter->interval_ns / 2;
+    }
+    meter->stats.samples++;
+    meter->stats.dropped = meter->sink.dropped;
+    for (size_t i = 0; i < meter->sink.n; i++)
+        meter->stats.failed_reads += meter->sink.readings[i].status == PJI_READ_FAILED;
+    return PJ_OK;
+}
+
+pj_status pji_meter_read(struct pji_meter *meter, const struct pji_reading **readings, size_t *n,
+                         struct pj_error *err)
+{
+    pj_status status = read_slots(meter, true, err);
+
+    *readings = meter->sink.readings;
+    *n = meter->sink.n;
+    return status;
+}
+
+pj_status pji_meter_sample(struct pji_meter *meter, const struct pji_reading **readings, size_t *n,
+                           struct pj_error *err)
+{
+    pj_status status = read_slots(meter, false, err);
+
+    *readings = meter->sink.readings;
+    *n = meter->sink.n;
+    return status;
+}
+
+int pji_meter_timer_fd(const struct pji_meter *meter)
+{
+    return meter->timer_fd;
+}
+
+static struct timespec timespec_from_ns(int64_t t_ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(t_ns / PJI_NS_PER_S),
+                             .tv_nsec = (long)(t_ns % PJI_NS_PER_S)};
+}
+
+pj_status pji_meter_timer_start(struct pji_meter *meter, struct pj_error *err)
+{
+    struct itimerspec schedule = {.it_interval = timespec_from_ns(meter->interval_ns),
+                                  .it_value = timespec_from_ns(meter->interval_ns)};
+
+    if (timerfd_settime(meter->timer_fd, 0, &schedule, NULL) < 0)
+        return pji_fail_errno(err, errno, "cannot start the sampling timer");
+    return PJ_OK;
+}
+
+pj_status pji_meter_tick(struct pji_meter *meter, struct pj_error *err)
+{
+    uint64_t expirations = 0;
+    ssize_t got = read(meter->timer_fd, &expirations, sizeof expirations);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return PJI_METER_NO_TICK;
+    if (got != (ssize_t)sizeof expirations)
+        return pji_fail_errno(err, errno, "cannot read the sampling timer");
+    meter->stats.late_ticks += expirations - 1;
+    return PJ_OK;
+}
+
+void pji_meter_stats(const struct pji_meter *meter, struct pji_meter_stats *out)
+{
+    const struct pji_platform *platform = meter->env.platform;
+
+    *out = meter->stats;
+    out->own_cpu_s = pji_s_from_ns(platform->ops->clock_ns(platform->context, PJI_CLOCK_PROCESS));
+}
