@@ -16,31 +16,33 @@ long double pji_beta_kernel(long double a, long double b, long double x, long do
     return sqrtl(a * b / (two_pi * n)) * expl(exponent);
 }
 
-/* DLMF 8.17.22 by Lentz's method; converges fast for x < (a + 1)/(a + b + 2) */
-static long double fraction(long double a, long double b, long double x)
+/* The even part of DLMF 8.17.22 as in A. R. Didonato and A. H. Morris (1992, equation 9): its terms
+ * take lambda = a - (a + b) x as one number, so that nothing cancels when a is large. Value of
+ * I_x(a, b) / kernel for x <= a/(a + b). */
+static long double fraction(long double a, long double b, long double x, long double y)
 {
     const long double tiny = 1e-4000L;
-    long double c = 1;
-    long double d = 1 - (a + b) * x / (a + 1);
-    d = 1 / (fabsl(d) < tiny ? tiny : d);
-    long double h = d;
-    for (int i = 1; i < 1000000; i++) {
-        long double m = (long double)i;
-        long double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-        long double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-        d = 1 + even * d;
+    long double lambda = a * y - b * x;
+    long double value = (lambda + 1) * a / (a + 1);
+    value = fabsl(value) < tiny ? tiny : value;
+    long double c = value;
+    long double d = 0;
+    for (int i = 1; i < 2000000; i++) {
+        long double n = (long double)i;
+        long double s = a + 2 * n - 1;
+        long double common = n * (b - n) * x;
+        long double numerator = (a + n - 1) * (a + b + n - 1) * common * x / (s * s);
+        long double denominator = n + common / s + (a + n) / (s + 2) * (lambda + 1 + n * (1 + y));
+        d = denominator + numerator * d;
         d = 1 / (fabsl(d) < tiny ? tiny : d);
-        c = 1 + even / c;
-        h *= c * d;
-        d = 1 + odd * d;
-        d = 1 / (fabsl(d) < tiny ? tiny : d);
-        c = 1 + odd / c;
+        c = denominator + numerator / c;
+        c = fabsl(c) < tiny ? tiny : c;
         long double factor = c * d;
-        h *= factor;
+        value *= factor;
         if (fabsl(factor - 1) < 2e-19L)
             break;
     }
-    return h;
+    return 1 / value;
 }
 
 struct pji_tails pji_beta_tails(long double a, long double b, long double x, long double y)
@@ -52,11 +54,11 @@ struct pji_tails pji_beta_tails(long double a, long double b, long double x, lon
         t = (struct pji_tails){0, 1};
     } else if (y <= 0) {
         t = (struct pji_tails){1, 0};
-    } else if (x * (a + b + 2) < a + 1) {
-        t.lower = pji_beta_kernel(a, b, x, y) * fraction(a, b, x) / a;
+    } else if (x * b < a * y) {
+        t.lower = pji_beta_kernel(a, b, x, y) * fraction(a, b, x, y);
         t.upper = 1 - t.lower;
     } else {
-        t.upper = pji_beta_kernel(b, a, y, x) * fraction(b, a, y) / b;
+        t.upper = pji_beta_kernel(b, a, y, x) * fraction(b, a, y, x);
         t.lower = 1 - t.upper;
     }
     return t;

@@ -1,9 +1,10 @@
 /* stats/beta.h - the regularised incomplete beta function, both tails at once.
  *
  * Definition: I_x(a, b) = B(a, b)^-1 * integral of t^(a-1) (1-t)^(b-1) over 0…x (DLMF 8.17.2).
- * Evaluated by the continued fraction DLMF 8.17.22 with the saddle-point prefactor of special.h;
- * for parameters above 1e7, where the fraction converges slowly, by Gauss-Legendre quadrature of
- * the tail. Relative accuracy of each tail is better than 1e-13 down to 1e-300.
+ * Evaluated by the continued fraction DLMF 8.17.22, even part, on the side of the mean where it
+ * converges, with the saddle-point prefactor of special.h. Relative accuracy of the smaller tail
+ * is better than 1e-13 down to 1e-300 for a + b up to 1e12; the time grows as the square root of
+ * the smaller parameter at worst.
  */
 #ifndef PJI_STATS_BETA_H
 #define PJI_STATS_BETA_H

@@ -11,7 +11,7 @@ Columns: function, value, arguments.
 """
 import sys
 from mpmath import (mp, mpf, erfc, erfinv, betainc, gammainc, exp, log, sqrt, pi, quad, gamma,
-                    findroot, nstr, ncdf, inf, linspace, loggamma)
+                    findroot, nstr, ncdf, inf, linspace, loggamma, workdps, expm1, log1p)
 
 mp.dps = 60
 
@@ -146,7 +146,8 @@ def fisher():
     for a, b in [(0.5, 0.5), (2, 3), (30, 4.5), (0.01, 7), (1e5, 2e5)]:
         for x in [1e-100, 1e-6, 0.03, 0.33, 0.5, 0.77, 0.999]:
             lo = beta_lower(a, b, mpf(x))
-            hi = beta_lower(b, a, 1 - mpf(x))
+            with workdps(250):
+                hi = beta_lower(b, a, 1 - mpf(x))
             if lo > mpf("1e-300"):
                 emit("beta_cdf", lo, x, a, b)
             if hi > mpf("1e-300"):
@@ -237,7 +238,9 @@ def range_tail(w, k):
     """P(range of k normals > w), by quadrature over the smallest value."""
     def inside(z):
         above = erfc(z / sqrt(2)) / 2
-        return exp(-z * z / 2) * (above ** (k - 1) - (above - erfc((z + w) / sqrt(2)) / 2) ** (k - 1))
+        ratio = erfc((z + w) / sqrt(2)) / 2 / above
+        drop = -expm1((k - 1) * log1p(-ratio)) if ratio < 1 else mpf(1)
+        return exp(-z * z / 2) * above ** (k - 1) * drop
     centre = -w / 2
     points = [centre - 30, centre - 8, centre - 3, centre, centre + 3, centre + 8, centre + 30]
     return k / sqrt(2 * pi) * quad(inside, points)
