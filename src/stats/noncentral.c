@@ -1,6 +1,7 @@
 #include "stats/noncentral.h"
 
 #include "stats/integrate.h"
+#include "stats/normal.h"
 #include "stats/root.h"
 #include "stats/special.h"
 
@@ -84,6 +85,31 @@ static double t_distance(double ncp, const void *ctx)
 {
     const struct t_target *want = ctx;
     return pji_nct_cdf(want->t, want->df, ncp) - want->p;
+}
+
+static double conventional_cdf(double t, double df, double ncp)
+{
+    static const double switch_square = 1415.4; /* 2 ln 2 times 1021: 37.62 squared */
+    if (df <= 4e5 && ncp * ncp <= switch_square)
+        return pji_nct_cdf(t, df, ncp);
+    double s = 1 / (4 * df);
+    if (t < 0)
+        return pji_normal_upper((-t * (1 - s) + ncp) / sqrt(1 + t * t * 2 * s));
+    return pji_normal_cdf((t * (1 - s) - ncp) / sqrt(1 + t * t * 2 * s));
+}
+
+static double conventional_distance(double ncp, const void *ctx)
+{
+    const struct t_target *want = ctx;
+    return conventional_cdf(want->t, want->df, ncp) - want->p;
+}
+
+double pji_nct_ncp_conventional(double t, double df, double p)
+{
+    if (bad_t(t, df, 0) || isinf(t) || !(p > 0 && p < 1))
+        return (double)NAN;
+    struct t_target want = {t, df, p};
+    return pji_root_monotone(conventional_distance, &want, t, 1, 0);
 }
 
 double pji_nct_ncp(double t, double df, double p)

@@ -21,7 +21,13 @@ double pji_ncf_upper(double f, double d1, double d2, double ncp);
  * upper confidence limit (J. H. Steiger and R. T. Fouladi 1997). */
 double pji_nct_ncp(double t, double df, double p);
 
-/* The same for F; 0 when even ncp = 0 gives P(F <= f) <= p. */
+/* As pji_nct_ncp, but with the normal approximation 26.7.10 of Abramowitz and Stegun (1964) in
+ * place of the exact distribution where |ncp| > 37.62: the convention of R (its pt switches there)
+ * and so of the limits of d and g that are published. The exact root differs by about one percent.
+ */
+double pji_nct_ncp_conventional(double t, double df, double p);
+
+/* As pji_nct_ncp, for F; 0 when even ncp = 0 gives P(F <= f) <= p. */
 double pji_ncf_ncp(double f, double d1, double d2, double p);
 
 #endif
