@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 struct command {
-    const struct pji_engine_env *env;
+    struct pji_engine_env env;
+    bool used; /* env is set */
     struct pji_keeper keeper;
 };
 
@@ -41,7 +42,8 @@ static pj_status command_start(void *state, const struct pji_setting *settings, 
 {
     struct command *command = state;
     pji_keeper_init(&command->keeper);
-    command->env = env;
+    command->env = *env;
+    command->used = true;
     pj_status rc = command_check(settings, n, err);
     if (rc)
         return rc;
@@ -71,9 +73,7 @@ static pj_status command_run(void *state, int64_t *start_ns, int64_t *end_ns, in
     pj_status rc = pji_keeper_release(&command->keeper, start_ns, err);
     if (rc)
         return rc;
-    int64_t limit_ns = command->env->run_limit_ns;
-    rc = pji_keeper_wait(&command->keeper, limit_ns > 0 ? limit_ns : INT64_MAX,
-                         command->env->stop_fd, err);
+    rc = pji_keeper_wait(&command->keeper, INT64_MAX, command->env.stop_fd, err);
     if (rc)
         return rc;
     *end_ns = command->keeper.exit_ns;
@@ -109,9 +109,9 @@ static const char *command_remote_reason(void *state)
 static pj_status command_stop(void *state, struct pj_error *err)
 {
     struct command *command = state;
-    if (command->env == NULL) /* never started */
+    if (!command->used) /* never started */
         return PJ_OK;
-    return pji_keeper_stop(&command->keeper, command->env->stop_grace_ns, err);
+    return pji_keeper_stop(&command->keeper, command->env.stop_grace_ns, err);
 }
 
 const struct pji_engine_ops pji_engine_command = {

@@ -39,8 +39,7 @@ struct pji_engine_env {
     const char *const *env;         /* factor levels as NAME=value for `command`, NULL-terminated */
     int64_t start_deadline_ns;      /* how long start may take (duration) */
     int64_t stop_grace_ns;          /* TERM to KILL */
-    int64_t run_limit_ns; /* is_command: how long run may take, then PJ_ETIMEOUT; 0: any */
-    int stop_fd;          /* readable: give up waiting, PJ_ECANCELED; -1: none */
+    int stop_fd;                    /* readable: give up waiting, PJ_ECANCELED; -1: none */
     /* Tells the owner of every process started, before it can do anything. */
     pj_status (*on_process)(void *context, const char *role, int64_t pid, uint64_t start_ticks,
                             struct pj_error *err);
@@ -68,8 +67,8 @@ struct pji_engine_ops {
     pj_status (*preflight)(const struct pji_setting *settings, size_t n,
                            const struct pji_engine_env *env, struct pj_error *err);
     /* Starts and waits until ready or start_deadline_ns. On failure nothing is left running.
-     * is_command: the program exists afterwards but waits for run to exec. env is borrowed until
-     * stop. */
+     * is_command: the program exists afterwards but waits for run to exec. env itself is copied;
+     * what it points to stays valid until stop. */
     pj_status (*start)(void *state, const struct pji_setting *settings, size_t n,
                        const struct pji_engine_env *env, struct pj_error *err);
     /* Where to send requests; borrowed until stop. NULL for is_command. */

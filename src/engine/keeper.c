@@ -252,6 +252,8 @@ pj_status pji_keeper_spawn(struct pji_keeper *keeper, const struct pji_keeper_sp
     if (rc)
         return rc;
     keeper->open = true;
+    snprintf(keeper->program, sizeof keeper->program, "%s",
+             how->argv[0] != NULL ? how->argv[0] : "");
     in_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (in_fd < 0)
         rc = pji_fail_errno(err, errno, "cannot open /dev/null");
@@ -284,7 +286,8 @@ pj_status pji_keeper_release(struct pji_keeper *keeper, int64_t *start_ns, struc
     if (keeper->running)
         return PJ_OK;
     if (keeper->failed_errno != 0)
-        return pji_fail_errno(err, keeper->failed_errno, "cannot run the engine's program");
+        return pji_fail_errno(err, keeper->failed_errno, "cannot run the engine's program %s",
+                              keeper->program);
     return lost(keeper, err);
 }
 

@@ -45,11 +45,12 @@ struct pji_keeper {
     uint64_t engine_ticks;
     int engine_pidfd; /* readable when the engine's first process has ended */
     bool started, running, exited, gone;
-    int failed_errno;           /* exec of the engine failed */
-    int wait_status;            /* as waitpid(2), valid when exited */
-    int64_t exit_ns;            /* when the keeper reaped it */
-    int64_t user_us, system_us; /* CPU time of the engine and the children it waited for */
-    char line[PJI_KEEPER_LINE]; /* unfinished message */
+    int failed_errno;              /* exec of the engine failed */
+    int wait_status;               /* as waitpid(2), valid when exited */
+    int64_t exit_ns;               /* when the keeper reaped it */
+    int64_t user_us, system_us;    /* CPU time of the engine and the children it waited for */
+    char program[PJI_KEEPER_LINE]; /* of the engine, for messages; possibly cut */
+    char line[PJI_KEEPER_LINE];    /* unfinished message */
     size_t line_len;
     bool open;
 };

@@ -359,7 +359,8 @@ static pj_status llamacpp_start(void *state, const struct pji_setting *settings,
 {
     struct llamacpp *l = state;
     pji_keeper_init(&l->server.keeper);
-    l->server.env = env;
+    l->server.env = *env;
+    l->server.used = true;
     pj_status rc = read_options(&l->options, settings, n, err);
     if (rc == PJ_OK)
         rc = find_model(&l->model_path, env->study_dir, l->options.model, err);
@@ -408,7 +409,7 @@ static pj_status model_facts(struct llamacpp *l, pji_fact_fn *fn, void *context,
     char hex[PJI_SHA256_HEX];
     int64_t size_b = -1;
     const char *path = pji_str_text(&l->model_path);
-    pj_status rc = pji_digest_cached(l->server.env->digests, path, hex, &size_b, err);
+    pj_status rc = pji_digest_cached(l->server.env.digests, path, hex, &size_b, err);
     if (rc == PJ_OK)
         rc = pji_fact(fn, context, "model.path", path, err);
     if (rc == PJ_OK)
@@ -439,8 +440,8 @@ static pj_status llamacpp_facts(void *state, pji_fact_fn *fn, void *context, str
     if (rc == PJ_OK)
         rc = pji_fact(fn, context, "engine.prompt_cache", o->prompt_cache ? "on" : "off", err);
     if (rc == PJ_OK)
-        rc = pji_image_facts(l->server.keeper.engine_pid, words, l->server.env->digests, fn,
-                             context, err);
+        rc = pji_image_facts(l->server.keeper.engine_pid, words, l->server.env.digests, fn, context,
+                             err);
     return rc ? rc : model_facts(l, fn, context, err);
 }
 

@@ -21,7 +21,7 @@
 #include <string.h>
 
 struct openai {
-    const struct pji_engine_env *env;
+    struct pji_engine_env env;
     struct pji_str base_url, root_url, model;
     struct pji_endpoint endpoint;
     char host[256];
@@ -75,36 +75,47 @@ static pj_status get_models(struct openai *o, json_t **models, struct pj_error *
 {
     struct pji_str url = {0};
     pji_str_addf(&url, "%s/models", pji_str_text(&o->base_url));
-    pj_status rc = pji_get_json(pji_str_text(&url), o->env->api_key, models, err);
+    pj_status rc = pji_get_json(pji_str_text(&url), o->env.api_key, models, err);
     pji_str_fini(&url);
     return rc;
+}
+
+/* One try. PJ_OK with *again false ends the waiting, so does any failure with *again false. */
+static pj_status try_models(struct openai *o, json_t **models, bool last_try, bool *again,
+                            struct pj_error *err)
+{
+    struct pollfd stop = {.fd = o->env.stop_fd, .events = POLLIN};
+    struct pj_error why = {0};
+    *again = false;
+    if (poll(&stop, 1, 0) == 1)
+        return pji_fail(err, PJ_ECANCELED, "stopped while waiting for the endpoint");
+    pj_status rc = get_models(o, models, &why);
+    if (rc == PJ_OK)
+        return rc;
+    if (rc == PJ_EACCESS) /* waiting does not help */
+        return pji_fail(err, rc, "%s", why.text);
+    if (last_try)
+        return pji_fail(err, rc, "the endpoint is not ready after %.1f s: %s",
+                        (double)o->env.start_deadline_ns / 1e9, why.text);
+    *again = true;
+    return PJ_OK;
 }
 
 /* A server that is still loading refuses connections: asks again until the deadline. */
 static pj_status await_models(struct openai *o, json_t **models, struct pj_error *err)
 {
-    const int64_t pause_ns = o->env->poll_ns > 0 ? o->env->poll_ns : INT64_C(500000000);
+    const int64_t pause_ns = o->env.poll_ns > 0 ? o->env.poll_ns : INT64_C(500000000);
     struct pji_platform platform;
     pj_status rc = pji_platform_open_real(&platform, NULL, err);
     if (rc)
         return rc;
-    int64_t deadline_ns = pji_now_ns(&platform) + o->env->start_deadline_ns;
-    for (;;) {
-        struct pj_error last = {0};
-        rc = get_models(o, models, &last);
-        if (rc == PJ_OK)
-            break;
-        struct pollfd stop = {.fd = o->env->stop_fd, .events = POLLIN};
-        if (pji_now_ns(&platform) >= deadline_ns) {
-            rc = pji_fail(err, rc, "the endpoint is not ready after %.1f s: %s",
-                          (double)o->env->start_deadline_ns / 1e9, last.text);
-            break;
-        }
-        poll(&stop, 1, (int)(pause_ns / 1000000 + 1));
-        if (stop.revents != 0) {
-            rc = pji_fail(err, PJ_ECANCELED, "stopped while waiting for the endpoint");
-            break;
-        }
+    int64_t deadline_ns = pji_now_ns(&platform) + o->env.start_deadline_ns;
+    bool again = true;
+    while (again) {
+        rc = try_models(o, models, pji_now_ns(&platform) >= deadline_ns, &again, err);
+        struct pollfd stop = {.fd = o->env.stop_fd, .events = POLLIN};
+        if (again)
+            poll(&stop, 1, (int)(pause_ns / 1000000 + 1));
     }
     pji_platform_close_real(&platform);
     return rc;
@@ -163,13 +174,14 @@ static pj_status openai_start(void *state, const struct pji_setting *settings, s
     struct openai *o = state;
     json_t *models = NULL;
     bool local = false;
-    o->env = env;
+    o->env = *env;
     pj_status rc = openai_check(settings, n, err);
     const char *url = pji_setting_get(settings, n, "base_url", "");
     if (rc == PJ_OK)
         rc = pji_url_host(url, o->host, sizeof o->host, err);
     if (rc == PJ_OK)
         rc = pji_host_is_local(o->host, &local, err);
+    o->remote = !local;
     if (rc == PJ_OK)
         rc = set_urls(o, url, err);
     if (rc == PJ_OK)
@@ -181,7 +193,6 @@ static pj_status openai_start(void *state, const struct pji_setting *settings, s
         openai_stop(o, NULL);
         return rc;
     }
-    o->remote = !local;
     o->endpoint = (struct pji_endpoint){
         .base_url = pji_str_text(&o->base_url),
         .bearer = env->api_key,
@@ -216,7 +227,7 @@ static pj_status version_fact(struct openai *o, pji_fact_fn *fn, void *context,
     json_t *answer = NULL;
     pji_str_addf(&url, "%s/version", pji_str_text(&o->root_url));
     pj_status rc = PJ_OK;
-    if (pji_get_json(pji_str_text(&url), o->env->api_key, &answer, NULL) == PJ_OK)
+    if (pji_get_json(pji_str_text(&url), o->env.api_key, &answer, NULL) == PJ_OK)
         rc = pji_fact(fn, context, "engine.version",
                       json_string_value(json_object_get(answer, "version")), err);
     json_decref(answer);
@@ -246,7 +257,7 @@ static pj_status openai_scrape(void *state, char **text, struct pj_error *err)
     struct openai *o = state;
     struct pji_str url = {0};
     pji_str_addf(&url, "%s/metrics", pji_str_text(&o->root_url));
-    pj_status rc = pji_get_metrics(pji_str_text(&url), o->env->api_key, text, err);
+    pj_status rc = pji_get_metrics(pji_str_text(&url), o->env.api_key, text, err);
     pji_str_fini(&url);
     return rc;
 }

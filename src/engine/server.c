@@ -28,7 +28,7 @@ static const int64_t DEFAULT_POLL_NS = 50000000;
 void pji_server_log_tail(const struct pji_server *server, char *text, size_t size)
 {
     text[0] = '\0';
-    int fd = open(server->env->log_path, O_RDONLY | O_CLOEXEC);
+    int fd = open(server->env.log_path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return;
     off_t end = lseek(fd, 0, SEEK_END);
@@ -52,8 +52,8 @@ static pj_status died(struct pji_server *server, struct pj_error *err)
 {
     char tail[TAIL_IN_LOG];
     pji_server_log_tail(server, tail, sizeof tail);
-    pji_log(server->env->log, PJI_LOG_ERROR, "the engine's last words (%s):\n%s",
-            server->env->log_path, tail);
+    pji_log(server->env.log, PJI_LOG_ERROR, "the engine's last words (%s):\n%s",
+            server->env.log_path, tail);
     char brief[TAIL_IN_MESSAGE];
     pji_server_log_tail(server, brief, sizeof brief);
     for (char *c = brief; *c != '\0'; c++)
@@ -79,7 +79,7 @@ static bool is_healthy(const char *url)
 static pj_status await_health(struct pji_server *server, const char *health_url,
                               struct pj_error *err)
 {
-    const struct pji_engine_env *env = server->env;
+    const struct pji_engine_env *env = &server->env;
     const struct pji_platform *platform = &server->keeper.platform;
     int64_t deadline_ns = pji_now_ns(platform) + env->start_deadline_ns;
     int64_t poll_ns = env->poll_ns > 0 ? env->poll_ns : DEFAULT_POLL_NS;
@@ -110,7 +110,8 @@ pj_status pji_server_start(struct pji_server *server, const char *const *argv,
                            struct pj_error *err)
 {
     struct stat st;
-    server->env = env;
+    server->env = *env;
+    server->used = true;
     server->log_start = stat(env->log_path, &st) == 0 ? st.st_size : 0;
     struct pji_keeper_spawn how = {
         .keeper_argv = env->keeper_argv,
@@ -124,9 +125,7 @@ pj_status pji_server_start(struct pji_server *server, const char *const *argv,
     if (rc)
         return rc;
     rc = pji_keeper_release(&server->keeper, NULL, err);
-    if (rc)
-        pji_error_prefix(err, "%s", argv[0]);
-    else
+    if (rc == PJ_OK)
         rc = await_health(server, health_url, err);
     if (rc)
         pji_server_stop(server, NULL);
@@ -135,9 +134,9 @@ pj_status pji_server_start(struct pji_server *server, const char *const *argv,
 
 pj_status pji_server_stop(struct pji_server *server, struct pj_error *err)
 {
-    if (server->env == NULL) /* never started */
+    if (!server->used) /* never started */
         return PJ_OK;
-    return pji_keeper_stop(&server->keeper, server->env->stop_grace_ns, err);
+    return pji_keeper_stop(&server->keeper, server->env.stop_grace_ns, err);
 }
 
 /* ---- ports ---- */
@@ -193,7 +192,11 @@ pj_status pji_get_json(const char *url, const char *bearer, json_t **out, struct
     long status = 0;
     *out = NULL;
     pj_status rc = pji_http_get(url, bearer, PAGE_TIMEOUT_NS, PAGE_LIMIT, &body, &status, err);
-    if (rc == PJ_OK && status != 200)
+    if (rc == PJ_OK && (status == 401 || status == 403))
+        rc = pji_fail(err, PJ_EACCESS,
+                      "GET %s answered HTTP %ld: give the API key with api_key_env or api_key_file",
+                      url, status);
+    else if (rc == PJ_OK && status != 200)
         rc = pji_fail(err, PJ_EPEER, "GET %s answered HTTP %ld", url, status);
     if (rc == PJ_OK) {
         *out = pji_json_parse(body, strlen(body), url, err);

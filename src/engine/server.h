@@ -10,7 +10,8 @@
 
 struct pji_server {
     struct pji_keeper keeper;
-    const struct pji_engine_env *env;
+    struct pji_engine_env env;
+    bool used;         /* env is set */
     int64_t log_start; /* size of the log before this start: the tail shows nothing older */
 };
 
@@ -27,7 +28,8 @@ pj_status pji_free_port(const char *address, int *port, struct pj_error *err);
 /* Whether somebody listens on it or it cannot be bound. */
 bool pji_port_is_free(const char *address, int port);
 
-/* GET that answers with a JSON object; new reference in *out. PJ_EPEER for another status. */
+/* GET that answers with a JSON object; new reference in *out. PJ_EACCESS for HTTP 401
+ * and 403, PJ_EPEER for another status. */
 pj_status pji_get_json(const char *url, const char *bearer, json_t **out, struct pj_error *err);
 /* GET of a metrics page; PJ_EUNSUPPORTED when the server has none. */
 pj_status pji_get_metrics(const char *url, const char *bearer, char **text, struct pj_error *err);

@@ -1,0 +1,242 @@
+/* What every kind of engine promises (engine/engine.h), checked on each with the stub server. A new
+ * kind that serves requests adds a row to `served`.
+ */
+#include "actor.h"
+#include "bench.h"
+#include "net/http.h"
+#include "stub_process.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MS_NS INT64_C(1000000)
+
+struct stage {
+    struct bench bench;
+    struct stub stub;
+    bool has_stub;
+    char path[512];
+};
+
+/* How a kind is given a server with these options; `none`: a server that never serves. */
+struct served {
+    const char *kind;
+    void (*give)(struct stage *stage, const char *const *options);
+    void (*give_none)(struct stage *stage);
+    bool ours; /* we start and stop it */
+};
+
+static void give_llamacpp(struct stage *s, const char *const *options)
+{
+    stub_path(s->path, sizeof s->path);
+    bench_set(&s->bench, "server", s->path);
+    bench_set(&s->bench, "model", "model.gguf");
+    if (options[0] != NULL)
+        bench_set_list(&s->bench, "args", options);
+}
+
+static void give_llamacpp_none(struct stage *s)
+{
+    give_llamacpp(s, (const char *const[]){"--health-delay-ms", "600000", NULL});
+}
+
+static void give_openai(struct stage *s, const char *const *options)
+{
+    stub_open(&s->stub, options);
+    s->has_stub = true;
+    bench_set(&s->bench, "base_url", s->stub.base_url);
+}
+
+static void give_openai_none(struct stage *s)
+{
+    stub_open(&s->stub, (const char *const[]){NULL});
+    bench_set(&s->bench, "base_url", s->stub.base_url);
+    stub_close(&s->stub); /* now nobody listens there */
+}
+
+static const struct served served[] = {
+    {"llamacpp", give_llamacpp, give_llamacpp_none, true},
+    {"openai", give_openai, give_openai_none, false},
+};
+
+static void set_up(struct stage *s, const struct served *kind)
+{
+    *s = (struct stage){0};
+    bench_open(&s->bench, kind->kind);
+}
+
+static void tear_down(struct stage *s)
+{
+    assert_int_equal(bench_stop(&s->bench), PJ_OK);
+    assert_int_equal(bench_stop(&s->bench), PJ_OK); /* harmless */
+    if (s->has_stub)
+        stub_close(&s->stub);
+    assert_int_equal(actor_count(s->bench.mark), 0);
+    bench_close(&s->bench);
+}
+
+static bool answers(const char *base_url)
+{
+    char url[200];
+    char *body = NULL;
+    long status = 0;
+    snprintf(url, sizeof url, "%s/models", base_url);
+    pj_status rc = pji_http_get(url, NULL, 2000 * MS_NS, 100000, &body, &status, NULL);
+    free(body);
+    return rc == PJ_OK && status == 200;
+}
+
+#define FOR_EACH_KIND(kind)                                                                        \
+    for (const struct served *kind = served; kind < served + sizeof served / sizeof *served; kind++)
+
+static void test_serves_and_stops(void **state)
+{
+    (void)state;
+    FOR_EACH_KIND(kind)
+    {
+        struct stage s;
+        char base_url[128];
+        set_up(&s, kind);
+        kind->give(&s, (const char *const[]){NULL});
+        assert_int_equal(bench_check(&s.bench), PJ_OK);
+        bench_must_start(&s.bench);
+        const struct pji_endpoint *endpoint = s.bench.ops->endpoint(s.bench.state);
+        snprintf(base_url, sizeof base_url, "%s", endpoint->base_url);
+        assert_non_null(endpoint->model);
+        assert_true(answers(base_url));
+        assert_null(s.bench.ops->remote_reason(s.bench.state));
+        assert_int_equal(s.bench.processes, kind->ours ? 2 : 0);
+        assert_int_equal(bench_stop(&s.bench), PJ_OK);
+        assert_int_equal(answers(base_url), !kind->ours);
+        tear_down(&s);
+    }
+}
+
+static void test_says_what_it_is(void **state)
+{
+    (void)state;
+    FOR_EACH_KIND(kind)
+    {
+        struct stage s;
+        char *text = NULL;
+        set_up(&s, kind);
+        kind->give(&s, (const char *const[]){NULL});
+        bench_must_start(&s.bench);
+        bench_facts(&s.bench);
+        assert_string_equal(bench_fact(&s.bench, "engine.kind"), kind->kind);
+        assert_string_not_equal(bench_fact(&s.bench, "model.id"), "");
+        assert_int_equal(s.bench.ops->scrape(s.bench.state, &text, &s.bench.err), PJ_OK);
+        assert_non_null(strstr(text, "# TYPE"));
+        free(text);
+        tear_down(&s);
+    }
+}
+
+static void test_gives_up_at_the_deadline(void **state)
+{
+    (void)state;
+    FOR_EACH_KIND(kind)
+    {
+        struct stage s;
+        set_up(&s, kind);
+        kind->give_none(&s);
+        s.bench.env.start_deadline_ns = 150 * MS_NS;
+        assert_true(bench_start(&s.bench) < 0);
+        assert_non_null(strstr(s.bench.err.text, "not ready after 0.1 s"));
+        assert_int_equal(actor_count(s.bench.mark), 0);
+        tear_down(&s);
+    }
+}
+
+static void test_gives_up_when_told(void **state)
+{
+    (void)state;
+    FOR_EACH_KIND(kind)
+    {
+        struct stage s;
+        set_up(&s, kind);
+        kind->give_none(&s);
+        assert_int_equal(write(s.bench.stop_pipe[1], "x", 1), 1);
+        assert_int_equal(bench_start(&s.bench), PJ_ECANCELED);
+        assert_int_equal(actor_count(s.bench.mark), 0);
+        tear_down(&s);
+    }
+}
+
+static void test_refuses_an_unknown_setting(void **state)
+{
+    (void)state;
+    FOR_EACH_KIND(kind)
+    {
+        struct stage s;
+        set_up(&s, kind);
+        kind->give(&s, (const char *const[]){NULL});
+        bench_set(&s.bench, "modle", "x");
+        assert_int_equal(bench_check(&s.bench), PJ_EINVAL);
+        assert_non_null(strstr(s.bench.err.text, "unknown engine setting 'modle'"));
+        assert_non_null(strstr(s.bench.err.text, "did you mean 'model'?"));
+        assert_int_equal(bench_start(&s.bench), PJ_EINVAL);
+        tear_down(&s);
+    }
+}
+
+/* check needs no start, and stop is harmless before any start. */
+static void test_stop_without_start(void **state)
+{
+    (void)state;
+    const struct pji_engine_ops *const *table = pji_engine_table();
+    for (; *table != NULL; table++) {
+        struct bench bench;
+        bench_open(&bench, (*table)->kind);
+        assert_int_equal(bench_check(&bench), PJ_EINVAL); /* every kind needs something */
+        assert_int_equal(bench_stop(&bench), PJ_OK);
+        assert_int_equal(actor_count(bench.mark), 0);
+        bench_close(&bench);
+    }
+}
+
+static void test_table(void **state)
+{
+    (void)state;
+    const struct pji_engine_ops *const *table = pji_engine_table();
+    size_t n = 0;
+    for (; table[n] != NULL; n++) {
+        const struct pji_engine_ops *ops = table[n];
+        assert_ptr_equal(pji_engine_find(ops->kind), ops);
+        assert_true(ops->state_size > 0);
+        assert_true(ops->about != NULL && ops->keys != NULL && ops->keys[0] != NULL);
+        assert_true(ops->check != NULL && ops->start != NULL && ops->stop != NULL &&
+                    ops->facts != NULL && ops->scrape != NULL && ops->alive_fd != NULL &&
+                    ops->remote_reason != NULL);
+        assert_int_equal(ops->is_command, ops->run != NULL);
+        assert_int_equal(ops->is_command, ops->endpoint == NULL);
+    }
+    assert_true(n >= 3);
+    assert_null(pji_engine_find("vllmm"));
+}
+
+int main(int argc, char **argv)
+{
+    int code = 0;
+    if (actor_play(argc, argv, &code))
+        return code;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_serves_and_stops),
+        cmocka_unit_test(test_says_what_it_is),
+        cmocka_unit_test(test_gives_up_at_the_deadline),
+        cmocka_unit_test(test_gives_up_when_told),
+        cmocka_unit_test(test_refuses_an_unknown_setting),
+        cmocka_unit_test(test_stop_without_start),
+        cmocka_unit_test(test_table),
+    };
+    return cmocka_run_group_tests_name("engines", tests, NULL, NULL);
+}
