@@ -73,7 +73,8 @@ static pj_status command_run(void *state, int64_t *start_ns, int64_t *end_ns, in
     pj_status rc = pji_keeper_release(&command->keeper, start_ns, err);
     if (rc)
         return rc;
-    rc = pji_keeper_wait(&command->keeper, INT64_MAX, command->env.stop_fd, err);
+    int64_t limit_ns = command->env.run_limit_ns > 0 ? command->env.run_limit_ns : INT64_MAX;
+    rc = pji_keeper_wait(&command->keeper, limit_ns, command->env.stop_fd, err);
     if (rc)
         return rc;
     *end_ns = command->keeper.exit_ns;

@@ -39,7 +39,8 @@ struct pji_engine_env {
     const char *const *env;         /* factor levels as NAME=value for `command`, NULL-terminated */
     int64_t start_deadline_ns;      /* how long start may take (duration) */
     int64_t stop_grace_ns;          /* TERM to KILL */
-    int stop_fd;                    /* readable: give up waiting, PJ_ECANCELED; -1: none */
+    int64_t run_limit_ns; /* is_command: how long run may take, then PJ_ETIMEOUT; 0: any */
+    int stop_fd;          /* readable: give up waiting, PJ_ECANCELED; -1: none */
     /* Tells the owner of every process started, before it can do anything. */
     pj_status (*on_process)(void *context, const char *role, int64_t pid, uint64_t start_ticks,
                             struct pj_error *err);
