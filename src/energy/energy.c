@@ -2,7 +2,7 @@
  * and the common part of the uncertainty apart (JCGM 100:2008, 5.1.2 and 5.2.2: uncorrelated inputs
  * add in quadrature, fully correlated ones linearly with the sign of their sensitivity).
  */
-#include "energy/series.h"
+#include "energy/ratio.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -171,16 +171,13 @@ void pji_energy_add(struct pj_energy *sum, const struct pj_energy *part)
     }
 }
 
-/* The part of u_com that is not proportional to the value (offset, companion series). */
-static double rest_of(const struct pj_energy *energy)
+double pji_energy_rest(const struct pj_energy *energy)
 {
     double square = energy->u_com_j * energy->u_com_j - energy->u_gain_j * energy->u_gain_j;
     return square > 0 ? sqrt(square) : 0;
 }
 
-/* Errors cancel only where one single instrument made both numbers: in two sums over the same set
- * of instruments the shares may differ, and shares are not known here. */
-static bool same_instrument(const struct pj_energy *a, const struct pj_energy *b)
+bool pji_energy_same_instrument(const struct pj_energy *a, const struct pj_energy *b)
 {
     return a->com_id[0] != '\0' && !id_is_joint(a->com_id) && strcmp(a->com_id, b->com_id) == 0;
 }
@@ -197,9 +194,9 @@ void pji_energy_sub(struct pj_energy *out, const struct pj_energy *a, const stru
     struct pj_energy result = *a;
     result.value_j = a->value_j - b->value_j;
     result.u_ind_j = hypot(a->u_ind_j, b->u_ind_j);
-    if (same_instrument(a, b)) {
+    if (pji_energy_same_instrument(a, b)) {
         result.u_gain_j = fabs(a->u_gain_j - b->u_gain_j);
-        result.u_com_j = hypot(result.u_gain_j, rest_of(a) - rest_of(b));
+        result.u_com_j = hypot(result.u_gain_j, pji_energy_rest(a) - pji_energy_rest(b));
     } else {
         result.u_gain_j = hypot(a->u_gain_j, b->u_gain_j);
         result.u_com_j = hypot(a->u_com_j, b->u_com_j);
@@ -211,32 +208,4 @@ void pji_energy_sub(struct pj_energy *out, const struct pj_energy *a, const stru
         memcpy(result.reason, b->reason, sizeof result.reason);
     }
     *out = result;
-}
-
-/* ---- ratios ---- */
-
-pj_status pji_energy_ratio(struct pji_ratio *out, const struct pj_energy *a,
-                           const struct pj_energy *b, struct pj_error *err)
-{
-    *out = (struct pji_ratio){.value = (double)NAN, .u_ind = (double)NAN, .u_com = (double)NAN};
-    if (a->origin == PJ_ORIGIN_MISSING || b->origin == PJ_ORIGIN_MISSING) {
-        const struct pj_energy *missing = a->origin == PJ_ORIGIN_MISSING ? a : b;
-        return pji_fail(err, PJ_EINVAL, "ratio of energies: one of them is missing (%s)",
-                        missing->reason);
-    }
-    if (!(fabs(b->value_j) > 0)) {
-        return pji_fail(err, PJ_EINVAL, "ratio of energies: the second one is 0");
-    }
-    double by_a = 1 / b->value_j; /* sensitivities of a/b */
-    double by_b = a->value_j / (b->value_j * b->value_j);
-    out->value = a->value_j / b->value_j;
-    out->u_ind = hypot(a->u_ind_j * by_a, b->u_ind_j * by_b);
-    if (same_instrument(a, b)) {
-        out->cancelled = true;
-        out->u_com =
-            hypot(a->u_gain_j * by_a - b->u_gain_j * by_b, rest_of(a) * by_a - rest_of(b) * by_b);
-    } else {
-        out->u_com = hypot(a->u_com_j * by_a, b->u_com_j * by_b);
-    }
-    return PJ_OK;
 }

@@ -38,19 +38,34 @@ static bool usable(const struct ledger *l, size_t i)
     return c->origin != PJ_ORIGIN_MISSING && (measured(c) || !l->measured_only);
 }
 
-/* Whether some channel that this one is only an alternative of can be used. */
-static bool superseded(const struct ledger *l, size_t i)
+static size_t companion_of(const struct ledger *l, size_t i)
 {
-    size_t k = i;
-    for (size_t steps = 0; steps < l->n; steps++) {
-        int32_t next = l->channels[k].companion;
-        if (next < 0 || (size_t)next >= l->n || (size_t)next == i) {
-            return false;
-        }
-        k = (size_t)next;
-        if (usable(l, k)) {
+    int32_t next = l->channels[i].companion;
+    return next >= 0 && (size_t)next < l->n ? (size_t)next : l->n;
+}
+
+static bool leads_to(const struct ledger *l, size_t from, size_t to)
+{
+    size_t k = companion_of(l, from);
+    for (size_t steps = 0; steps < l->n && k < l->n; steps++) {
+        if (k == to) {
             return true;
         }
+        k = companion_of(l, k);
+    }
+    return false;
+}
+
+/* Whether some channel that this one is only an alternative of can be used. In a circle of
+ * alternatives, which no source should write, the first usable one is the preferred one. */
+static bool superseded(const struct ledger *l, size_t i)
+{
+    size_t k = companion_of(l, i);
+    for (size_t steps = 0; steps < l->n && k < l->n && k != i; steps++) {
+        if (usable(l, k) && (k < i || !leads_to(l, k, i))) {
+            return true;
+        }
+        k = companion_of(l, k);
     }
     return false;
 }

@@ -111,5 +111,11 @@ struct pji_ratio {
 };
 pj_status pji_energy_ratio(struct pji_ratio *out, const struct pj_energy *a,
                            const struct pj_energy *b, struct pj_error *err);
+/* Ratio of two sums, given their parts: gains cancel instrument by instrument and as far as each
+ * one's share is the same in both. Two finished sums over several instruments (com_id "a+b") do not
+ * know their shares, so that nothing cancels between them: give the parts. `cancelled`: at least
+ * one instrument is in both. */
+pj_status pji_energy_ratio_parts(struct pji_ratio *out, const struct pj_energy *a, size_t n_a,
+                                 const struct pj_energy *b, size_t n_b, struct pj_error *err);
 
 #endif
