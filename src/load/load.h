@@ -72,6 +72,8 @@ struct pji_load_plan {
     int stop_fd;                /* readable: stop sending, let the rest finish, return PJ_ECANCELED;
                                    -1: none */
     const char *spool_path;     /* NULL: none; lines are appended */
+    const char *phase;          /* written into each spool line, so that phases may share a file;
+                                   NULL: null */
     /* Between polls, when something changed. */
     void (*progress)(void *context, size_t done, size_t failed, int64_t output_tokens);
     void *progress_context;

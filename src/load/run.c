@@ -134,12 +134,11 @@ void pji_run_send_due(struct pji_run *run, int64_t now_ns)
 void pji_run_landed(struct pji_run *run, struct pji_flight *f, int64_t t_ns)
 {
     const struct pji_request_record *r = f->record;
-    const char *item = run->plan->specs[r->spec].item;
     run->result->n_done++;
     run->result->n_failed += r->error != NULL;
     run->result->end_ns = t_ns;
     run->changed = true;
-    pji_spool_add(&run->spool, r, item ? item : "");
+    pji_spool_add(&run->spool, run->plan, r);
     f->record = NULL;
     run->idle[run->n_idle++] = f;
 }

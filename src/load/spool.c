@@ -59,13 +59,15 @@ static void add_text(struct pji_str *out, const char *key, const char *text)
         pji_str_addn(out, "null", 4);
 }
 
-void pji_spool_add(struct pji_spool *spool, const struct pji_request_record *r, const char *item)
+void pji_spool_add(struct pji_spool *spool, const struct pji_load_plan *plan,
+                   const struct pji_request_record *r)
 {
     struct pji_str *out = &spool->lines;
     if (spool->fd < 0)
         return;
-    add_number(out, "{\"spec\":", (int64_t)r->spec, true);
-    add_text(out, ",\"item\":", item);
+    add_text(out, "{\"phase\":", plan->phase);
+    add_number(out, ",\"spec\":", (int64_t)r->spec, true);
+    add_text(out, ",\"item\":", plan->specs[r->spec].item);
     add_number(out, ",\"stream\":", r->stream, true);
     add_number(out, ",\"scheduled_ns\":", r->scheduled_ns, r->scheduled_ns != 0);
     add_number(out, ",\"sent_ns\":", r->sent_ns, r->sent_ns != 0);

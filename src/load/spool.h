@@ -6,9 +6,9 @@
  * a failed write the file is cut back to its last whole line and left alone; the failure is
  * remembered.
  *
- * Keys: spec, item, stream, scheduled_ns, sent_ns, first_token_ns, last_token_ns, prompt_tokens,
- * cached_tokens, output_tokens, http_status, finish, text, reasoning, error, token_ns. What did not
- * happen or was not told is null.
+ * Keys: phase, spec, item, stream, scheduled_ns, sent_ns, first_token_ns, last_token_ns,
+ * prompt_tokens, cached_tokens, output_tokens, http_status, finish, text, reasoning, error,
+ * token_ns. What did not happen or was not told is null.
  */
 #ifndef PJI_LOAD_SPOOL_H
 #define PJI_LOAD_SPOOL_H
@@ -28,8 +28,8 @@ struct pji_spool {
 
 /* path NULL: a spool that keeps nothing. */
 pj_status pji_spool_open(struct pji_spool *spool, const char *path, struct pj_error *err);
-void pji_spool_add(struct pji_spool *spool, const struct pji_request_record *record,
-                   const char *item);
+void pji_spool_add(struct pji_spool *spool, const struct pji_load_plan *plan,
+                   const struct pji_request_record *record);
 void pji_spool_flush(struct pji_spool *spool);
 /* Flushes and closes; the first failure on the way, if any. */
 pj_status pji_spool_close(struct pji_spool *spool, struct pj_error *err);

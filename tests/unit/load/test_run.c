@@ -365,6 +365,7 @@ static void spool_has_a_line_for_each(void **state)
     snprintf(path, sizeof path, "%s/spool.jsonl", dir);
     fixture_open(&f, ARGS("--fail-every", "4"), 8, 3);
     f.plan.spool_path = path;
+    f.plan.phase = "measure";
     f.specs[0].item = "quote \" and \\ and \x01 and \xff";
     assert_int_equal(fixture_run(&f), PJ_OK);
     FILE *file = fopen(path, "r");
@@ -372,6 +373,7 @@ static void spool_has_a_line_for_each(void **state)
     for (; getline(&line, &cap, file) > 0; lines++) {
         json_t *o = json_loads(line, 0, NULL);
         assert_non_null(o);
+        assert_string_equal(json_string_value(json_object_get(o, "phase")), "measure");
         size_t spec = (size_t)json_integer_value(json_object_get(o, "spec"));
         const struct pji_request_record *r = &f.result.records[spec];
         assert_int_equal(json_integer_value(json_object_get(o, "sent_ns")), r->sent_ns);
