@@ -91,6 +91,7 @@ void pji_nvml_row(struct pji_channel *out, enum pji_nvml_row row,
     (void)snprintf(out->parent, sizeof out->parent, "machine");
     (void)snprintf(out->unit, sizeof out->unit, "%s", shape->unit);
     (void)snprintf(out->com_id, sizeof out->com_id, "nvml:%.*s", PJ_COM_ID - 6, uuid);
-    (void)snprintf(out->device, sizeof out->device, "%.42s %s", uuid, facts->identity->pci);
+    (void)snprintf(out->device, sizeof out->device, "%.42s%s%s", uuid,
+                   facts->identity->pci[0] ? " " : "", facts->identity->pci);
     set_errors(out, row, facts);
 }
