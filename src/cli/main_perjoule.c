@@ -11,9 +11,7 @@
 #include <unistd.h>
 
 static const struct pji_command *const commands[] = {
-    &pji_cmd_devices,
-    &pji_cmd_record,
-    NULL,
+    &pji_cmd_measure, &pji_cmd_devices, &pji_cmd_record, &pji_cmd_replay, &pji_cmd_model, NULL,
 };
 
 /* What perjoule-lab can do; it parses and explains them itself. */

@@ -32,8 +32,13 @@ struct pji_meter {
     struct pji_reading_sink sink;
     struct pji_meter_stats stats;
     int64_t interval_ns;
+    int64_t ahead_ns;     /* BOOTTIME - MONOTONIC at the last read */
+    int64_t suspended_ns; /* its growth since the read before */
     int timer_fd;
 };
+
+/* The two clocks are read one after the other: less than this is not a suspend. */
+#define SUSPEND_LEAST_NS (10 * PJI_NS_PER_MS)
 
 static pj_status check_ops(const struct pji_source_ops *ops, struct pj_error *err)
 {
@@ -146,11 +151,24 @@ size_t pji_meter_burst(const struct pji_meter *meter)
     return meter->sink.cap;
 }
 
+static void notice_suspend(struct pji_meter *meter, int64_t now_ns)
+{
+    const struct pji_platform *platform = meter->env.platform;
+    int64_t ahead_ns = platform->ops->clock_ns(platform->context, PJI_CLOCK_BOOTTIME) - now_ns;
+
+    meter->suspended_ns = 0;
+    if (meter->stats.samples > 0 && ahead_ns - meter->ahead_ns >= SUSPEND_LEAST_NS)
+        meter->suspended_ns = ahead_ns - meter->ahead_ns;
+    meter->ahead_ns = ahead_ns;
+}
+
 static pj_status read_slots(struct pji_meter *meter, bool all, struct pj_error *err)
 {
     int64_t now_ns = pji_now_ns(meter->env.platform);
 
+    notice_suspend(meter, now_ns);
     meter->sink.n = 0;
+    meter->sink.edge = all;
     for (size_t i = 0; i < meter->n_slots; i++) {
         struct slot *slot = &meter->slots[i];
         pj_status status;
@@ -190,6 +208,11 @@ pj_status pji_meter_sample(struct pji_meter *meter, const struct pji_reading **r
     *readings = meter->sink.readings;
     *n = meter->sink.n;
     return status;
+}
+
+int64_t pji_meter_suspended_ns(const struct pji_meter *meter)
+{
+    return meter->suspended_ns;
 }
 
 int pji_meter_timer_fd(const struct pji_meter *meter)

@@ -38,6 +38,10 @@ pj_status pji_meter_read(struct pji_meter *meter, const struct pji_reading **rea
 pj_status pji_meter_sample(struct pji_meter *meter, const struct pji_reading **readings, size_t *n,
                            struct pj_error *err);
 
+/* How long the machine was suspended between the last two reads (CLOCK_BOOTTIME advanced that much
+ * more than CLOCK_MONOTONIC); 0: it was not. For pji_series_suspend and the event "suspend". */
+int64_t pji_meter_suspended_ns(const struct pji_meter *meter);
+
 /* Timer for the caller's poll loop: readable when a tick is due. */
 int pji_meter_timer_fd(const struct pji_meter *meter);
 pj_status pji_meter_timer_start(struct pji_meter *meter, struct pj_error *err);

@@ -28,9 +28,10 @@
 /* All zones are stamped with one time when reading them took no longer than this. */
 #define PASS_NS (100 * PJI_NS_PER_US)
 
-/* A package may exceed its long-term limit (PL2 and PL4 are up to about twice PL1), and a read that
- * catches one refresh more than its time is worth doubles short steps; the rest is margin. */
-static const double cap_factor = 8;
+/* A package may exceed its long-term limit (PL2 and PL4 are up to about twice PL1), and a short step
+ * may catch twice the refreshes that its time is worth; the rest is margin, for what the cap has to
+ * tell apart is work from garbage. */
+static const double cap_factor = 10;
 
 struct counter {
     int handle;

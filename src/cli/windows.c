@@ -1,0 +1,184 @@
+/* See windows.h. */
+#include "cli/windows.h"
+
+#include "cli/outcome.h"
+#include "core/array.h"
+#include "core/csv.h"
+#include "core/num.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME, START, END, COLUMNS };
+
+static const char *const column_names[COLUMNS] = {"name", "start_ns", "end_ns"};
+
+struct reader {
+    const char *path;
+    const struct pji_trace *trace;
+    bool measured_only;
+    size_t at[COLUMNS];         /* place of each column in a row */
+    struct pj_energy *energies; /* scratch of one window */
+    bool *in_total;
+};
+
+static pj_status find_columns(struct reader *reader, const struct pji_csv_row *row,
+                              struct pj_error *err)
+{
+    for (size_t c = 0; c < COLUMNS; c++) {
+        size_t i = 0;
+
+        while (i < row->n && strcmp(row->fields[i], column_names[c]) != 0)
+            i++;
+        if (i == row->n)
+            return pji_fail(err, PJ_EINVAL,
+                            "%s:%zu: there is no column '%s'; name, start_ns and end_ns are needed",
+                            reader->path, row->line, column_names[c]);
+        reader->at[c] = i;
+    }
+    return PJ_OK;
+}
+
+static pj_status read_time(const struct reader *reader, const struct pji_csv_row *row,
+                           size_t column, int64_t *t_ns, struct pj_error *err)
+{
+    size_t i = reader->at[column];
+    pj_status status = pji_num_parse_i64(row->fields[i], row->lens[i], t_ns, err);
+
+    if (status)
+        pji_error_prefix(err, "%s:%zu: %s", reader->path, row->line, column_names[column]);
+    return status;
+}
+
+static json_t *window_json(const struct reader *reader, const char *name, int64_t start_ns,
+                           int64_t end_ns)
+{
+    const struct pji_trace_header *header = &reader->trace->header;
+    json_t *set = json_array(), *channels = json_array();
+    struct pji_total total;
+
+    pji_trace_window(reader->trace, start_ns, end_ns, reader->measured_only, reader->energies,
+                     reader->in_total, &total);
+    for (size_t i = 0; i < header->n_channels; i++) {
+        const struct pji_channel *c = &header->channels[i];
+
+        if (reader->in_total[i])
+            (void)json_array_append_new(set, json_string(c->name));
+        if (c->role == PJI_ROLE_ENERGY || c->role == PJI_ROLE_POWER)
+            (void)json_array_append_new(channels,
+                                        json_pack("{s:s, s:o}", "name", c->name, "energy_j",
+                                                  pji_energy_to_json(&reader->energies[i])));
+    }
+    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "name", name, "start_ns",
+                     (json_int_t)start_ns, "end_ns", (json_int_t)end_ns, "energy_j",
+                     pji_energy_to_json(&total.energy), "set", set, "channels", channels);
+}
+
+static pj_status take_row(const struct reader *reader, const struct pji_csv_row *row,
+                          json_t *windows, struct pj_error *err)
+{
+    int64_t start_ns, end_ns;
+    pj_status status;
+
+    for (size_t c = 0; c < COLUMNS; c++) {
+        if (reader->at[c] >= row->n)
+            return pji_fail(err, PJ_EINVAL, "%s:%zu: the column '%s' is missing in this row",
+                            reader->path, row->line, column_names[c]);
+    }
+    status = read_time(reader, row, START, &start_ns, err);
+    if (!status)
+        status = read_time(reader, row, END, &end_ns, err);
+    if (status)
+        return status;
+    if (end_ns < start_ns)
+        return pji_fail(err, PJ_EINVAL, "%s:%zu: the window '%s' ends before it starts",
+                        reader->path, row->line, row->fields[reader->at[NAME]]);
+    if (json_array_append_new(windows,
+                              window_json(reader, row->fields[reader->at[NAME]], start_ns, end_ns)))
+        return pji_fail(err, PJ_EINVAL, "%s:%zu: the name of the window is not UTF-8 text",
+                        reader->path, row->line);
+    return PJ_OK;
+}
+
+static pj_status take_rows(struct reader *reader, struct pji_csv *csv, json_t *windows,
+                           struct pj_error *err)
+{
+    struct pji_csv_row row;
+    pj_status status = pji_csv_read(csv, &row, err);
+
+    if (status == PJI_CSV_END)
+        return pji_fail(err, PJ_EINVAL,
+                        "%s is empty: the columns name, start_ns, end_ns are needed", reader->path);
+    if (!status)
+        status = find_columns(reader, &row, err);
+    while (!status) {
+        status = pji_csv_read(csv, &row, err);
+        if (!status && row.n == 1 && row.lens[0] == 0)
+            continue; /* an empty line */
+        if (!status)
+            status = take_row(reader, &row, windows, err);
+    }
+    return status == PJI_CSV_END ? PJ_OK : status;
+}
+
+pj_status pji_windows_read(json_t **out, const char *path, const struct pji_trace *trace,
+                           bool measured_only, struct pj_error *err)
+{
+    struct reader reader = {.path = path, .trace = trace, .measured_only = measured_only};
+    size_t n = trace->header.n_channels + 1;
+    struct pji_csv *csv = NULL;
+    json_t *windows = json_array();
+    FILE *file = fopen(path, "re");
+    pj_status status;
+
+    if (!file) {
+        json_decref(windows);
+        return pji_fail_errno(err, errno, "cannot open the windows '%s'", path);
+    }
+    reader.energies = pji_zalloc(n, sizeof *reader.energies, err);
+    reader.in_total = pji_zalloc(n, sizeof *reader.in_total, err);
+    status = reader.energies && reader.in_total && windows ? PJ_OK : PJ_ENOMEM;
+    if (!status)
+        status = pji_csv_open(&csv, file, path, ',', err);
+    if (!status)
+        status = take_rows(&reader, csv, windows, err);
+    pji_csv_close(csv);
+    free(reader.energies);
+    free(reader.in_total);
+    (void)fclose(file);
+    if (status)
+        json_decref(windows);
+    else
+        *out = windows;
+    return status;
+}
+
+/* Why nothing gave a value is said best by the instrument that came nearest. */
+static void take_reason(struct pj_energy *energy, const json_t *window)
+{
+    const json_t *channel = json_array_get(json_object_get(window, "channels"), 0);
+    struct pj_energy first = {0};
+
+    if (energy->origin == PJ_ORIGIN_MISSING && channel &&
+        !pji_energy_from_json(&first, json_object_get(channel, "energy_j"), NULL) &&
+        first.origin == PJ_ORIGIN_MISSING)
+        *energy = first;
+}
+
+void pji_windows_text(const json_t *windows, struct pji_str *out)
+{
+    for (size_t i = 0; i < json_array_size(windows); i++) {
+        const json_t *window = json_array_get(windows, i);
+        struct pj_energy energy = {0};
+
+        if (pji_energy_from_json(&energy, json_object_get(window, "energy_j"), NULL))
+            continue;
+        take_reason(&energy, window);
+        pji_str_addf(out, "%s: ", json_string_value(json_object_get(window, "name")));
+        pji_outcome_add_energy(out, &energy);
+        if (energy.origin != PJ_ORIGIN_MISSING)
+            pji_str_addf(out, ", %s", pj_origin_name(energy.origin));
+        pji_str_addc(out, '\n');
+    }
+}
