@@ -22,8 +22,8 @@ static void put_gone(struct pji_nvml_gpu *gpu, int64_t t_ns, struct pji_reading_
     for (int row = 0; row < PJI_NVML_ROWS; row++)
         if (gpu->channel[row] >= 0)
             pji_reading_put(sink, gpu->channel[row],
-                            row == PJI_NVML_ROW_POWER && t_ns <= gpu->track.last_t_ns
-                                ? gpu->track.last_t_ns + 1
+                            row == PJI_NVML_ROW_POWER && t_ns <= gpu->track.put_t_ns
+                                ? gpu->track.put_t_ns + 1
                                 : t_ns,
                             PJI_READ_GONE, ENODEV);
     gpu->gone = true;

@@ -95,14 +95,20 @@ static size_t find_step(const struct pji_nvml_track *track, const struct pji_nvm
     return best;
 }
 
-/* Marks the stretch after the last sample as unknown, once. The mark counts as the last time stamp:
- * a sample that was only published late still comes after it. */
+static void put(struct pji_nvml_track *track, int64_t t_ns, enum pji_reading_status status,
+                int64_t value, struct pji_reading_sink *sink)
+{
+    if (track->started && t_ns <= track->put_t_ns)
+        t_ns = track->put_t_ns + 1;
+    pji_reading_put(sink, track->channel, t_ns, status, value);
+    track->put_t_ns = t_ns;
+}
+
+/* Marks the stretch after the last sample as unknown, once. */
 static void mark_gap(struct pji_nvml_track *track, int sys_errno, struct pji_reading_sink *sink)
 {
-    if (track->silent)
-        return;
-    track->last_t_ns += track->spacing_ns;
-    pji_reading_put(sink, track->channel, track->last_t_ns, PJI_READ_FAILED, sys_errno);
+    if (!track->silent)
+        put(track, track->last_t_ns + track->spacing_ns, PJI_READ_FAILED, sys_errno, sink);
     track->silent = true;
 }
 
@@ -118,11 +124,15 @@ void pji_nvml_track_fail(struct pji_nvml_track *track, int sys_errno, int64_t no
 static void pass_on(struct pji_nvml_track *track, const struct pji_nvml_point *point, int64_t t_ns,
                     struct pji_reading_sink *sink)
 {
-    if (track->started && t_ns - track->last_t_ns > 3 * track->spacing_ns)
-        mark_gap(track, ENODATA, sink);
     bool sane = pji_nvml_power_sane(point->power_mw);
-    pji_reading_put(sink, track->channel, t_ns, sane ? PJI_READ_OK : PJI_READ_FAILED,
-                    sane ? point->power_mw : EBADMSG);
+    int64_t begin_ns = track->last_t_ns;
+    if (!track->started || t_ns - begin_ns > 3 * track->spacing_ns) {
+        if (track->started)
+            mark_gap(track, ENODATA, sink);
+        begin_ns = t_ns - track->spacing_ns;
+    }
+    put(track, begin_ns + track->spacing_ns, sane ? PJI_READ_OK : PJI_READ_FAILED,
+        sane ? point->power_mw : EBADMSG, sink);
     track->started = true;
     track->silent = false;
     track->last_us = point->device_us;

@@ -193,8 +193,10 @@ static void add_channels(struct output *out, const struct recording *recording, 
     for (size_t i = 0; i < recording->n; i++)
         exists[recording->rows[i].kind] = true;
     facts.spacing_ns = spacing(recording, scratch);
-    facts.counter_refresh_ns = distance(recording, PJI_NVML_ROW_ENERGY, true, scratch);
     facts.counter_poll_ns = distance(recording, PJI_NVML_ROW_ENERGY, false, scratch);
+    /* a step is seen at the next poll: the counter can stand for a poll longer than its refresh */
+    facts.counter_refresh_ns =
+        distance(recording, PJI_NVML_ROW_ENERGY, true, scratch) + facts.counter_poll_ns;
     facts.usage_poll_ns = distance(recording, PJI_NVML_ROW_USAGE, false, scratch);
     facts.usage_averaged = true;
     for (int row = 0; row < PJI_NVML_ROWS; row++) {
