@@ -183,7 +183,7 @@ pj_status pji_study_same_items(struct pji_store *store, const struct pji_workloa
 
 static pj_status preflight_levels(void *context, const char *const *levels, struct pj_error *err)
 {
-    const struct pji_study *study = context;
+    const struct pji_study *study = *(const struct pji_study *const *)context;
     struct pji_setting *settings = NULL;
     size_t n = 0;
     struct pji_engine_env env = {.study_dir = study->dir, .stop_fd = -1};
@@ -198,14 +198,13 @@ static pj_status preflight_levels(void *context, const char *const *levels, stru
 
 pj_status pji_study_preflight(const struct pji_study *study, struct pj_error *err)
 {
-    struct pji_study *context = (struct pji_study *)(uintptr_t)study;
     if (study->engine->preflight == NULL)
         return PJ_OK;
     bool *used = pji_zalloc(study->n_factors + 1, sizeof *used, err);
     if (used == NULL)
         return PJ_ENOMEM;
     pji_study_uses(study, study->engine_node, used);
-    pj_status status = pji_study_each_combination(study, used, preflight_levels, context, err);
+    pj_status status = pji_study_each_combination(study, used, preflight_levels, &study, err);
     free(used);
     return status;
 }

@@ -112,6 +112,10 @@ static struct pji_cell *add_cell(struct pji_doc *doc)
     if (doc->status != PJ_OK)
         return NULL;
     struct pji_block *b = &doc->blocks[doc->n - 1];
+    if (b->n_columns == 0) {
+        doc->status = PJ_ESTATE;
+        return NULL;
+    }
     doc->status =
         pji_array_reserve(&b->cells, &b->cap_cells, b->n_cells + 1, sizeof *b->cells, NULL);
     if (doc->status != PJ_OK)
@@ -161,7 +165,7 @@ void pji_doc_csv(const struct pji_block *table, struct pji_str *out)
     for (size_t c = 0; c < table->n_columns; c++)
         pji_csv_add(out, table->columns[c].name, ',', c == 0);
     pji_str_add(out, "\r\n");
-    for (size_t i = 0; i < table->n_cells; i++) {
+    for (size_t i = 0; table->n_columns > 0 && i < table->n_cells; i++) {
         const struct pji_cell *cell = &table->cells[i];
         size_t c = i % table->n_columns;
         pji_csv_add(out, cell->raw != NULL ? cell->raw : cell->text, ',', c == 0);

@@ -77,7 +77,7 @@ static void put_table(struct pji_str *out, const struct pji_block *b)
         element(out, b->columns[c].right ? "<th scope=\"col\" class=\"r\">" : "<th scope=\"col\">",
                 b->columns[c].title, "</th>");
     pji_str_add(out, "</tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < b->n_cells; i++) {
+    for (size_t i = 0; b->n_columns > 0 && i < b->n_cells; i++) {
         size_t c = i % b->n_columns;
         if (c == 0)
             pji_str_add(out, "<tr>");

@@ -76,7 +76,7 @@ static void trim_end(struct pji_str *out)
 /* A table too wide for the terminal becomes one paragraph a row: "title: value" lines. */
 static void put_rows(struct pji_str *out, const struct pji_block *b, size_t width)
 {
-    for (size_t i = 0; i < b->n_cells; i++) {
+    for (size_t i = 0; b->n_columns > 0 && i < b->n_cells; i++) {
         size_t c = i % b->n_columns;
         struct pji_str line = {0};
         if (c > 0)
@@ -105,7 +105,7 @@ static void put_table(struct pji_str *out, const struct pji_block *b, size_t wid
     }
     trim_end(out);
     pji_str_addc(out, '\n');
-    for (size_t i = 0; i < b->n_cells; i++) {
+    for (size_t i = 0; b->n_columns > 0 && i < b->n_cells; i++) {
         size_t c = i % b->n_columns;
         if (c == 0)
             pad(out, 2);
