@@ -69,7 +69,7 @@ static pj_status identical(struct pji_summary *s, const struct pji_gathered *g, 
     size_t n = 0;
     for (size_t i = 0; i < g->n; i++)
         n += g->trials[i].cell == cell ? g->trials[i].n_outputs : 0;
-    const struct pji_gathered_output **all = pji_zalloc(n + 1, sizeof *all, err);
+    const struct pji_gathered_output **all = pji_zalloc(n + 1, sizeof(void *), err);
     if (all == NULL)
         return PJ_ENOMEM;
     n = 0;
@@ -77,7 +77,7 @@ static pj_status identical(struct pji_summary *s, const struct pji_gathered *g, 
         for (size_t o = 0; g->trials[i].cell == cell && o < g->trials[i].n_outputs; o++)
             all[n++] = &g->trials[i].outputs[o];
     }
-    qsort(all, n, sizeof all[0], by_item);
+    qsort(all, n, sizeof(void *), by_item);
     for (size_t i = 1; i < n; i++) {
         if (strcmp(all[i]->task, all[i - 1]->task) != 0 ||
             strcmp(all[i]->item, all[i - 1]->item) != 0)
