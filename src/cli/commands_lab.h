@@ -6,8 +6,11 @@
 
 #include "cli/options.h"
 
+extern const struct pji_command pji_cmd_check;
 extern const struct pji_command pji_cmd_run;
 extern const struct pji_command pji_cmd_resume;
+extern const struct pji_command pji_cmd_status;
+extern const struct pji_command pji_cmd_export;
 extern const struct pji_command pji_cmd_report;
 
 #endif

@@ -8,7 +8,8 @@
 enum { FACTORS_MOST = 64 };
 
 /* Columns of the export that a factor's own column must not hide. */
-static const char *const reserved[] = {"trial", "repetition", "block", "state", "reason", "attempt", "start_utc", "flags", "cell", NULL};
+static const char *const reserved[] = {"trial",   "repetition", "block", "state", "reason",
+                                       "attempt", "start_utc",  "flags", "cell",  NULL};
 
 static bool check_factor_name(struct pji_study *study, const struct pji_yaml *key)
 {

@@ -43,8 +43,13 @@ static void parse_phases(struct pji_study *study, const struct pji_yaml *node)
         {"idle", "phase idle", 0, 24 * HOUR_NS, &p->idle_ns},
         {"cooldown", "phase cooldown", 0, 24 * HOUR_NS, &p->cooldown_ns},
     };
-    if (pji_node_keys(study, node, "phases", known))
-        parse_durations(study, node, keys, sizeof keys / sizeof keys[0]);
+    if (!pji_node_keys(study, node, "phases", known))
+        return;
+    parse_durations(study, node, keys, sizeof keys / sizeof keys[0]);
+    if (study->engine && study->engine->is_command && p->warmup_ns > 0)
+        pji_study_error(study, pji_yaml_get(node, "warmup"),
+                        "phase warmup has no meaning for engine kind '%s': nothing is served",
+                        study->engine->kind);
 }
 
 static void parse_limits(struct pji_study *study, const struct pji_yaml *node)

@@ -16,8 +16,8 @@ static pj_status keep_factor(void *context, const char *name, const char *const 
     struct pji_columns *c = context;
     (void)levels;
     (void)n;
-    pj_status st = pji_array_reserve(&c->factors, &c->cap_factors, c->n_factors + 1,
-                                     sizeof *c->factors, err);
+    pj_status st =
+        pji_array_reserve(&c->factors, &c->cap_factors, c->n_factors + 1, sizeof *c->factors, err);
     if (st)
         return st;
     c->factors[c->n_factors] = pji_dup(name, err);

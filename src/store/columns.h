@@ -5,7 +5,7 @@
 #include "store/store.h"
 
 struct pji_column {
-    char *name; /* as in the export, unique */
+    char *name;                  /* as in the export, unique */
     char *phase, *task, *metric; /* metric NULL: the energy total of phase and task */
     bool energy;                 /* rests on energy: has an uncertainty and an origin */
 };

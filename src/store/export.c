@@ -10,7 +10,8 @@
 #include <string.h>
 #include <time.h>
 
-struct export {
+struct export
+{
     struct pji_store *store;
     struct pji_columns columns;
     struct pji_str out;
@@ -129,8 +130,8 @@ static pj_status csv_head(struct export *e, struct pj_error *err)
     return flush(e, err);
 }
 
-static pj_status csv_row(struct export *e, const struct pji_trial *trial,
-                         const struct facts *facts, struct pj_error *err)
+static pj_status csv_row(struct export *e, const struct pji_trial *trial, const struct facts *facts,
+                         struct pj_error *err)
 {
     cell_i64(e, trial->id);
     for (size_t f = 0; f < e->columns.n_factors; f++)

@@ -1,11 +1,11 @@
 /* store/export.h - the study as one table: a row for each trial in planned order.
  *
- * Columns: trial, one for each factor under its own name, repetition, block, state, reason, attempt,
- * start_utc, flags, then results sorted by name: `<task>.<metric>` (the metric alone where it belongs
- * to no task), and for figures that rest on energy `…_u` and `…_origin` behind it; then the energy
- * totals of the phases as `total.<phase>[.<task>].energy_j` with `_u` and `_origin`. The set of
- * columns is that of the whole study, whatever a trial has. Results come from the latest attempt of
- * trials that are done, invalid or failed.
+ * Columns: trial, one for each factor under its own name, repetition, block, state, reason,
+ * attempt, start_utc, flags, then results sorted by name: `<task>.<metric>` (the metric alone where
+ * it belongs to no task), and for figures that rest on energy `…_u` and `…_origin` behind it; then
+ * the energy totals of the phases as `total.<phase>[.<task>].energy_j` with `_u` and `_origin`. The
+ * set of columns is that of the whole study, whatever a trial has. Results come from the latest
+ * attempt of trials that are done, invalid or failed.
  *
  * CSV is RFC 4180 with CRLF; a missing result is an empty cell. In JSON it is null with a reason.
  * docs/formats/export-v1.md is the manual.
