@@ -63,9 +63,9 @@ static void print_plan(const struct check *c)
     for (size_t t = 0; t < c->workload.n; t++)
         printf("task       %s: %zu items in %s\n", s->tasks[t].name, c->workload.tasks[t].items.n,
                s->tasks[t].items_path);
-    printf("trials     %zu = %zu cells x %lld repetitions, in %zu block%s\n", c->plan.n_trials,
-           c->plan.n_cells, (long long)s->repetitions, c->plan.n_blocks,
-           c->plan.n_blocks == 1 ? "" : "s");
+    printf("trials     %zu = %zu cell%s x %lld repetition%s, in %zu block%s\n", c->plan.n_trials,
+           c->plan.n_cells, c->plan.n_cells == 1 ? "" : "s", (long long)s->repetitions,
+           s->repetitions == 1 ? "" : "s", c->plan.n_blocks, c->plan.n_blocks == 1 ? "" : "s");
     printf("order      seed %llu, plan %s\n", (unsigned long long)s->seed, c->plan.sha256);
     for (size_t i = 0; i < c->plan.n_trials; i++) {
         const struct pji_planned *t = &c->plan.trials[i];

@@ -107,18 +107,12 @@ static void exclude_level(struct pji_study *study, const struct pji_factor *fact
         set[l] = true;
         return;
     }
-    const char **names = pji_study_alloc(study, factor->n + 1, sizeof *names);
-    if (!names)
-        return;
-    for (size_t i = 0; i < factor->n; i++)
-        names[i] = factor->levels[i];
-    const char *nearest = pji_str_nearest(text, names);
-    free(names);
-    if (nearest)
-        pji_study_error(study, node, "factor '%s' has no level '%.60s', did you mean '%s'?",
-                        factor->name, text, nearest);
-    else
-        pji_study_error(study, node, "factor '%s' has no level '%.60s'", factor->name, text);
+    struct pji_str known = {0};
+    for (size_t i = 0; i < factor->n && known.len < 100; i++)
+        pji_str_addf(&known, "%s%.40s", i ? ", " : "", factor->levels[i]);
+    pji_study_error(study, node, "factor '%s' has no level '%.60s': it has %s", factor->name, text,
+                    pji_str_text(&known));
+    pji_str_fini(&known);
 }
 
 static void exclude_factor(struct pji_study *study, struct pji_exclusion *exclusion,

@@ -41,7 +41,7 @@ pj_status pji_unknown_factor(const struct pji_study *study, const char *name, si
         return PJ_ENOMEM;
     for (size_t f = 0; f < study->n_factors; f++)
         names[f] = study->factors[f].name;
-    const char *nearest = pji_str_nearest(word, names);
+    const char *nearest = len > 1 ? pji_str_nearest(word, names) : NULL; /* any letter is near */
     free(names);
     if (nearest)
         return pji_fail(err, PJ_EINVAL, "unknown factor '%s', did you mean '%s'?", word, nearest);

@@ -18,9 +18,11 @@ void pji_problems_fini(struct pji_problems *problems);
 
 /* ---- reading nodes: each says what is wrong and returns false (or NULL) ---- */
 
-/* node is a mapping with no other keys than these (NULL-terminated). */
+/* False when node is no mapping; keys other than these (NULL-terminated) are reported. */
 bool pji_node_keys(struct pji_study *study, const struct pji_yaml *node, const char *what,
                    const char *const *known);
+/* Some key of the mapping looks like `key`, which is among the known ones. */
+bool pji_node_misspells(const struct pji_yaml *node, const char *key, const char *const *known);
 /* A scalar that is not empty; its text is borrowed. */
 const char *pji_node_text(struct pji_study *study, const struct pji_yaml *node, const char *what);
 bool pji_node_i64(struct pji_study *study, const struct pji_yaml *node, const char *what,

@@ -95,7 +95,6 @@ static const char *kind_name(enum pji_yaml_kind kind)
 bool pji_node_keys(struct pji_study *study, const struct pji_yaml *node, const char *what,
                    const char *const *known)
 {
-    bool good = true;
     if (node->kind != PJI_YAML_MAPPING) {
         pji_study_error(study, node, "%s must be a mapping of keys to values, not %s", what,
                         kind_name(node->kind));
@@ -108,15 +107,24 @@ bool pji_node_keys(struct pji_study *study, const struct pji_yaml *node, const c
             k++;
         if (known[k])
             continue;
-        good = false;
         const char *nearest = pji_str_nearest(key, known);
-        if (nearest)
+        if (nearest && !pji_yaml_get(node, nearest))
             pji_study_error(study, &node->keys[i], "unknown key '%s', did you mean '%s'?", key,
                             nearest);
         else
             pji_study_error(study, &node->keys[i], "unknown key '%s' in %s", key, what);
     }
-    return good;
+    return true;
+}
+
+bool pji_node_misspells(const struct pji_yaml *node, const char *key, const char *const *known)
+{
+    for (size_t i = 0; i < node->n; i++) {
+        const char *nearest = pji_str_nearest(node->keys[i].text, known);
+        if (nearest && strcmp(nearest, key) == 0)
+            return true;
+    }
+    return false;
 }
 
 const char *pji_node_text(struct pji_study *study, const struct pji_yaml *node, const char *what)

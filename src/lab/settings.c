@@ -108,19 +108,32 @@ static bool check_keys(struct pji_study *study, const struct pji_yaml *node)
         known[i + 1] = study->engine->keys[i];
     char what[96];
     snprintf(what, sizeof what, "engine of kind '%s'", study->engine->kind);
-    return pji_node_keys(study, node, what, known);
+    size_t before = study->errors.n;
+    return pji_node_keys(study, node, what, known) && study->errors.n == before;
 }
 
-/* An engine names the setting it complains of in quotes: point at that one. */
-static const struct pji_yaml *blamed(const struct pji_yaml *node, const char *text)
+static bool quotes(const char *sentence, const char *word)
 {
-    for (size_t i = 0; i < node->n; i++) {
-        char quoted[80];
-        snprintf(quoted, sizeof quoted, "'%.70s'", node->keys[i].text);
-        if (strcmp(node->keys[i].text, "kind") != 0 && strstr(text, quoted))
-            return &node->items[i];
+    char quoted[80];
+    snprintf(quoted, sizeof quoted, "'%.70s'", word);
+    return strstr(sentence, quoted) != NULL;
+}
+
+/* An engine quotes the setting that it complains of, or its value: point at that one. */
+static struct pji_yaml blamed(const struct pji_yaml *node, const struct pji_setting *settings,
+                              size_t n, const char *sentence)
+{
+    struct pji_yaml at = *node;
+    for (size_t pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < n; i++) {
+            if (!quotes(sentence, pass ? settings[i].values[0] : settings[i].key))
+                continue;
+            at.line = settings[i].line;
+            at.column = settings[i].column;
+            return at;
+        }
     }
-    return node;
+    return at;
 }
 
 static pj_status check_combination(void *context, const char *const *levels, struct pj_error *err)
@@ -133,11 +146,12 @@ static pj_status check_combination(void *context, const char *const *levels, str
     if (st)
         return st;
     st = study->engine->check(settings, n, &why);
+    if (st) {
+        struct pji_yaml at = blamed(study->engine_node, settings, n, why.text);
+        pji_study_error(study, &at, "%s", why.text);
+    }
     pji_settings_free(settings, n);
-    if (st == PJ_OK)
-        return PJ_OK;
-    pji_study_error(study, blamed(study->engine_node, why.text), "%s", why.text);
-    return 1; /* one complaint is enough: the other combinations would repeat it */
+    return st ? 1 : PJ_OK; /* one complaint is enough: the other combinations would repeat it */
 }
 
 void pji_parse_engine(struct pji_study *study, const struct pji_yaml *node)

@@ -128,7 +128,8 @@ static const char *const study_keys[] = {"study",  "question", "factors", "exclu
 static const struct pji_yaml *need(struct pji_study *study, const char *key, const char *example)
 {
     const struct pji_yaml *node = pji_yaml_get(&study->doc.root, key);
-    if (!node)
+    /* the misspelt key was reported already, where it stands */
+    if (!node && !pji_node_misspells(&study->doc.root, key, study_keys))
         pji_study_error(study, &study->doc.root, "'%s' is missing: write %s", key, example);
     return node;
 }
@@ -145,7 +146,7 @@ static void parse_names(struct pji_study *study)
         study->question = pji_study_dup(study, text);
 }
 
-/* Everything that the cells depend on; false when there is no design to check the rest against. */
+/* What the cells depend on; false when there are no factors to check the rest against. */
 static bool parse_design(struct pji_study *study)
 {
     const struct pji_yaml *root = &study->doc.root;
@@ -153,24 +154,24 @@ static bool parse_design(struct pji_study *study)
     const struct pji_yaml *node = need(study, "factors", "factors: {size: [1B, 3B]}");
     if (node)
         pji_parse_factors(study, node);
+    bool factors = node && study->errors.n == before;
     const struct pji_yaml *exclude = pji_yaml_get(root, "exclude");
-    if (exclude && study->errors.n == before)
+    if (exclude && factors)
         pji_parse_exclusions(study, exclude);
     if (pji_yaml_get(root, "order"))
         parse_order(study, pji_yaml_get(root, "order"));
     const struct pji_yaml *repetitions = need(study, "repetitions", "repetitions: 5");
     if (repetitions)
         pji_node_i64(study, repetitions, "repetitions", 1, REPETITIONS_MOST, &study->repetitions);
-    if (study->errors.n > before)
-        return false;
+    if (study->errors.n > before || !repetitions)
+        return factors;
     struct pji_plan plan;
     struct pj_error why = {0};
-    if (pji_plan_make(&plan, study, &why) == PJ_OK) {
+    if (pji_plan_make(&plan, study, &why) == PJ_OK)
         pji_plan_fini(&plan);
-        return true;
-    }
-    pji_study_error(study, exclude ? exclude : node, "%s", why.text);
-    return false;
+    else
+        pji_study_error(study, exclude ? exclude : node, "%s", why.text);
+    return factors;
 }
 
 static void refuse_for_command(struct pji_study *study, const char *key)
@@ -231,6 +232,21 @@ static void warn_unused(struct pji_study *study)
     free(used);
 }
 
+/* A value that was left out has no place of its own: its key's, or that of its list. */
+static void place_empty_values(struct pji_yaml *node)
+{
+    for (size_t i = 0; i < node->n && node->kind != PJI_YAML_SCALAR; i++) {
+        struct pji_yaml *item = &node->items[i];
+        const struct pji_yaml *near = node->kind == PJI_YAML_MAPPING ? &node->keys[i] : node;
+        if (item->kind != PJI_YAML_SCALAR) {
+            place_empty_values(item);
+        } else if (item->text[0] == '\0' && !item->quoted) {
+            item->line = near->line;
+            item->column = near->column;
+        }
+    }
+}
+
 static void parse_root(struct pji_study *study)
 {
     const struct pji_yaml *root = &study->doc.root;
@@ -244,8 +260,7 @@ static void parse_root(struct pji_study *study)
     pji_node_keys(study, root, "a study file", study_keys);
     study->blocks = pji_study_dup(study, "repetition");
     parse_names(study);
-    bool design = study->blocks && parse_design(study);
-    if (design)
+    if (study->blocks && parse_design(study))
         parse_work(study);
     if (pji_yaml_get(root, "phases"))
         parse_phases(study, pji_yaml_get(root, "phases"));
@@ -332,6 +347,7 @@ pj_status pji_study_parse(struct pji_study *study, const char *text, size_t len,
     pj_status st = pji_yaml_parse(&study->doc, text, len, path, err);
     if (st)
         return st;
+    place_empty_values(&study->doc.root);
     parse_root(study);
     return pji_study_report(study, err);
 }

@@ -361,8 +361,7 @@ static bool check_fixed(struct pji_study *study, const struct pji_yaml *node)
 static void parse_task(struct pji_study *study, const struct pji_yaml *node, bool several)
 {
     struct pji_task_spec spec = {.node = node};
-    bool good = pji_node_keys(study, node, "task", task_keys);
-    if (node->kind != PJI_YAML_MAPPING || !name_task(study, &spec, several))
+    if (!pji_node_keys(study, node, "task", task_keys) || !name_task(study, &spec, several))
         return;
     spec.items_path = written(study, node, "items");
     spec.prompt = written(study, node, "prompt");
@@ -372,7 +371,7 @@ static void parse_task(struct pji_study *study, const struct pji_yaml *node, boo
     written_choices(study, &spec);
     struct check check = {study, study->n_tasks};
     study->tasks[study->n_tasks++] = spec;
-    if (!pji_study_check_names(study, node) || !check_fixed(study, node) || !good)
+    if (!pji_study_check_names(study, node) || !check_fixed(study, node))
         return;
     bool *used = pji_study_alloc(study, study->n_factors, sizeof *used);
     if (!used)
