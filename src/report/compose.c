@@ -164,15 +164,39 @@ static void add_answers(struct pji_doc *doc, const struct pji_summary *s)
 
 /* ---- tables ---- */
 
-static void add_treatment_table(struct pji_doc *doc, const struct pji_summary *s, const char *task)
+static void add_figure_cell(struct pji_doc *doc, const struct pji_figure *f)
 {
-    char caption[256];
-    char id[96];
     char text[160];
-    snprintf(id, sizeof id, "treatments%s%s", task[0] != '\0' ? "-" : "", task);
-    snprintf(caption, sizeof caption, "%s%sMean of the done trials with 95 %% interval.",
-             task[0] != '\0' ? task : "", task[0] != '\0' ? ": " : "");
-    pji_doc_table(doc, id, caption);
+    if (f != NULL && f->n == 0) {
+        pji_doc_cellf(doc, "missing (%s)", f->reason);
+        return;
+    }
+    interval_text(text, sizeof text, f != NULL ? f->mean : (double)NAN,
+                  f != NULL ? f->lo : (double)NAN, f != NULL ? f->hi : (double)NAN);
+    pji_doc_cell(doc, text);
+}
+
+/* A few treatments stand side by side; many stand below each other. */
+static void add_upright(struct pji_doc *doc, const struct pji_summary *s, const char *task)
+{
+    pji_doc_column(doc, "figure", "figure", false);
+    for (size_t t = 0; t < s->n_treatments; t++)
+        pji_doc_column(doc, s->treatments[t].label, s->treatments[t].label, true);
+    pji_doc_cell(doc, "n (done trials)");
+    for (size_t t = 0; t < s->n_treatments; t++)
+        pji_doc_cellf(doc, "%zu", s->treatments[t].done);
+    for (size_t k = 0; pji_figure_name_at(k) != NULL; k++) {
+        const struct pji_figure_name *name = pji_figure_name_at(k);
+        if (!has_figure(s, task, name->name))
+            continue;
+        pji_doc_cell(doc, name->title);
+        for (size_t t = 0; t < s->n_treatments; t++)
+            add_figure_cell(doc, pji_summary_figure(&s->treatments[t], task, name->name));
+    }
+}
+
+static void add_flat(struct pji_doc *doc, const struct pji_summary *s, const char *task)
+{
     pji_doc_column(doc, "treatment", "treatment", false);
     pji_doc_column(doc, "n", "n", true);
     for (size_t k = 0; pji_figure_name_at(k) != NULL; k++) {
@@ -181,22 +205,76 @@ static void add_treatment_table(struct pji_doc *doc, const struct pji_summary *s
             pji_doc_column(doc, name->title, name->name, true);
     }
     for (size_t t = 0; t < s->n_treatments; t++) {
-        const struct pji_treatment *treatment = &s->treatments[t];
-        pji_doc_cell(doc, treatment->label);
-        pji_doc_cellf(doc, "%zu", treatment->done);
+        pji_doc_cell(doc, s->treatments[t].label);
+        pji_doc_cellf(doc, "%zu", s->treatments[t].done);
         for (size_t k = 0; pji_figure_name_at(k) != NULL; k++) {
             const char *name = pji_figure_name_at(k)->name;
-            const struct pji_figure *f = pji_summary_figure(treatment, task, name);
-            if (!has_figure(s, task, name))
-                continue;
-            if (f != NULL && f->n == 0) {
-                pji_doc_cellf(doc, "missing (%s)", f->reason);
-                continue;
-            }
-            interval_text(text, sizeof text, f != NULL ? f->mean : (double)NAN,
-                          f != NULL ? f->lo : (double)NAN, f != NULL ? f->hi : (double)NAN);
-            pji_doc_cell(doc, text);
+            if (has_figure(s, task, name))
+                add_figure_cell(doc, pji_summary_figure(&s->treatments[t], task, name));
         }
+    }
+}
+
+static void add_treatment_table(struct pji_doc *doc, const struct pji_summary *s, const char *task)
+{
+    char caption[256];
+    char id[96];
+    snprintf(id, sizeof id, "treatments%s%s", task[0] != '\0' ? "-" : "", task);
+    snprintf(caption, sizeof caption, "%s%sMean over the done trials with 95 %% interval%s.",
+             task[0] != '\0' ? task : "", task[0] != '\0' ? ": " : "",
+             strncmp(s->total_label, "modelled", 8) == 0 ? "; energies are modelled" : "");
+    pji_doc_table(doc, id, caption);
+    if (s->n_treatments <= 4)
+        add_upright(doc, s, task);
+    else
+        add_flat(doc, s, task);
+}
+
+/* Every figure in full precision: for programs, not for the page. */
+static void add_data(struct pji_doc *doc, const struct pji_summary *s)
+{
+    static const char *const columns[] = {"treatment", "task",  "figure", "n",
+                                          "missing",   "mean",  "sd",     "lo",
+                                          "hi",        "u_com", "origin", "reason"};
+    pji_doc_data(doc, "figures");
+    for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++)
+        pji_doc_column(doc, columns[c], columns[c], false);
+    for (size_t t = 0; t < s->n_treatments; t++) {
+        for (size_t i = 0; i < s->treatments[t].n_figures; i++) {
+            const struct pji_figure *f = &s->treatments[t].figures[i];
+            pji_doc_cell(doc, s->treatments[t].label);
+            pji_doc_cell(doc, f->task);
+            pji_doc_cell(doc, f->name);
+            pji_doc_cellf(doc, "%zu", f->n);
+            pji_doc_cellf(doc, "%zu", f->n_missing);
+            pji_doc_num(doc, f->mean, 17);
+            pji_doc_num(doc, f->sd, 17);
+            pji_doc_num(doc, f->lo, 17);
+            pji_doc_num(doc, f->hi, 17);
+            pji_doc_num(doc, f->n > 0 ? f->u_com : (double)NAN, 17);
+            pji_doc_cell(doc, f->origin);
+            pji_doc_cell(doc, f->reason);
+        }
+    }
+    pji_doc_data(doc, "ratios");
+    static const char *const ratios[] = {"base",   "treatment", "task",  "figure",
+                                         "blocks", "ratio",     "lo",    "hi",
+                                         "u_rest", "verdict",   "reason"};
+    for (size_t c = 0; c < sizeof ratios / sizeof ratios[0]; c++)
+        pji_doc_column(doc, ratios[c], ratios[c], false);
+    for (size_t i = 0; i < s->n_comparisons; i++) {
+        const struct pji_comparison *c = &s->comparisons[i];
+        pji_doc_cell(doc, s->treatments[c->base].label);
+        pji_doc_cell(doc, s->treatments[c->other].label);
+        pji_doc_cell(doc, c->task);
+        pji_doc_cell(doc, c->name);
+        pji_doc_cellf(doc, "%zu", c->n_blocks);
+        pji_doc_num(doc, c->ratio, 17);
+        pji_doc_num(doc, c->lo, 17);
+        pji_doc_num(doc, c->hi, 17);
+        pji_doc_num(doc, c->energy ? c->u_rest : (double)NAN, 17);
+        pji_doc_cell(doc, verdict_words(c));
+        pji_doc_cell(doc, c->reason);
     }
 }
 
@@ -264,7 +342,7 @@ static void add_comparisons(struct pji_doc *doc, const struct pji_summary *s)
         pji_doc_cell(doc, text);
         if (c->energy && c->verdict != PJI_VERDICT_NONE)
             pji_doc_cellf(doc, "%.2f %%%s", 100 * c->u_rest,
-                          c->cancelled ? " (gain cancelled)" : "");
+                          c->cancelled ? " (one instrument)" : "");
         else
             pji_doc_cell(doc, "–");
         if (c->verdict == PJI_VERDICT_NONE)
@@ -406,4 +484,5 @@ void pji_report_compose(struct pji_doc *doc, const struct pji_summary *summary, 
     }
     add_basis(doc, s);
     add_recompute(doc, s);
+    add_data(doc, s);
 }

@@ -92,6 +92,15 @@ void pji_doc_table(struct pji_doc *doc, const char *id, const char *caption)
     block->text = copy(doc, caption);
 }
 
+void pji_doc_data(struct pji_doc *doc, const char *id)
+{
+    struct pji_block *block = add_block(doc, PJI_BLOCK_DATA);
+    if (block == NULL)
+        return;
+    block->id = copy(doc, id);
+    block->text = copy(doc, "");
+}
+
 void pji_doc_column(struct pji_doc *doc, const char *title, const char *name, bool right)
 {
     if (doc->status != PJ_OK)

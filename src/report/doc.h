@@ -19,6 +19,7 @@ enum pji_block_kind {
     PJI_BLOCK_PARAGRAPH, /* text */
     PJI_BLOCK_WARNING,   /* text: what forbids or weakens a conclusion */
     PJI_BLOCK_TABLE,
+    PJI_BLOCK_DATA,   /* a table for CSV alone */
     PJI_BLOCK_FIGURE, /* id: file name without suffix; text: caption */
     PJI_BLOCK_CODE    /* text: a command to type */
 };
@@ -58,6 +59,8 @@ void pji_doc_add(struct pji_doc *doc, enum pji_block_kind kind, const char *form
 void pji_doc_figure(struct pji_doc *doc, const char *id, const char *caption);
 /* Starts a table; then columns, then cells row by row go to the last block. */
 void pji_doc_table(struct pji_doc *doc, const char *id, const char *caption);
+/* The same for a table that only becomes CSV. */
+void pji_doc_data(struct pji_doc *doc, const char *id);
 void pji_doc_column(struct pji_doc *doc, const char *title, const char *name, bool right);
 void pji_doc_cell(struct pji_doc *doc, const char *text);
 void pji_doc_cellf(struct pji_doc *doc, const char *format, ...)

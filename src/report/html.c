@@ -148,6 +148,8 @@ static pj_status put_block(struct pji_str *out, const struct pji_block *b, const
     case PJI_BLOCK_TABLE:
         put_table(out, b);
         break;
+    case PJI_BLOCK_DATA:
+        break;
     case PJI_BLOCK_FIGURE:
         return put_figure(out, b, dir, err);
     }

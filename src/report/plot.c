@@ -120,16 +120,19 @@ pj_status pji_plot_distribution(const struct pji_summary *summary, const char *t
 {
     struct pji_str body = {0};
     size_t n = summary->n_treatments;
+    double highest = 0;
     for (size_t t = 0; t < n; t++) {
         const struct pji_figure *f = pji_summary_figure(&summary->treatments[t], task, name);
         if (f == NULL)
             continue;
+        highest = isfinite(f->hi) ? fmax(highest, f->hi) : highest;
         pji_str_addf(&body, "$points%zu << EOD\n", t);
         for (size_t i = 0; i < f->n; i++) {
             add_num(&body, (double)t + 1 + ((double)(i % 5) - 2) * 0.05);
             pji_str_addc(&body, ' ');
             add_num(&body, f->values[i]);
             pji_str_addc(&body, '\n');
+            highest = fmax(highest, f->values[i]);
         }
         pji_str_addf(&body, "EOD\n$mean%zu << EOD\n%zu ", t, t + 1);
         add_num(&body, f->mean);
@@ -139,7 +142,9 @@ pj_status pji_plot_distribution(const struct pji_summary *summary, const char *t
         add_num(&body, f->hi);
         pji_str_add(&body, "\nEOD\n");
     }
-    pji_str_addf(&body, "set xrange [0.5:%zu.5]\nset yrange [0:*]\nset ylabel ", n);
+    pji_str_addf(&body, "set xrange [0.5:%zu.5]\nset yrange [0:", n);
+    add_num(&body, highest > 0 ? 1.05 * highest : 1);
+    pji_str_add(&body, "]\nset ylabel ");
     add_quoted(&body, axis);
     pji_str_addf(&body, "\nset grid ytics lc '#dddddd'\nset border 3\nset tics nomirror\n%s",
                  n > 4 ? "set xtics rotate by -30\n" : "");
@@ -185,8 +190,9 @@ static void add_phases(struct pji_str *body, const struct pji_curve *curve)
         add_quoted(body, p->name);
         pji_str_add(body, " at first ");
         add_num(body, (p->start_s + p->end_s) / 2);
-        /* Neighbouring names alternate in height, so that short phases stay readable. */
-        pji_str_addf(body, ",graph %s center font ',11'\n", i % 2 == 0 ? "1.03" : "1.08");
+        /* Neighbouring names take turns in height, so that short phases stay readable. */
+        static const char *const heights[] = {"1.03", "1.09", "1.15"};
+        pji_str_addf(body, ",graph %s center font ',11'\n", heights[i % 3]);
     }
 }
 
@@ -204,7 +210,10 @@ pj_status pji_plot_curve(const struct pji_curve *curve, const char *dir, const c
             pji_str_addc(&body, '\n');
         }
     }
-    pji_str_add(&body, "EOD\nset tmargin 3\nset yrange [0:*]\nset xlabel 'time, s'\n");
+    pji_str_add(&body,
+                "EOD\nset tmargin 4\nset yrange [0:*]\nset xlabel 'time, s'\nset xrange [0:");
+    add_num(&body, curve->n > 0 ? curve->t_s[curve->n - 1] : 1);
+    pji_str_add(&body, "]\n");
     pji_str_addf(&body, "set ylabel '%spower, W'\n", curve->modelled ? "modelled " : "");
     pji_str_add(&body, "set border 3\nset tics nomirror\nset grid ytics lc '#dddddd'\n");
     add_phases(&body, curve);

@@ -68,7 +68,7 @@ static pj_status write_files(const struct pji_doc *doc, const struct pji_summary
     if (status == PJ_OK)
         status = write_file(files->dir, "report", ".html", &text, err);
     for (size_t i = 0; i < doc->n && status == PJ_OK; i++) {
-        if (doc->blocks[i].kind != PJI_BLOCK_TABLE)
+        if (doc->blocks[i].kind != PJI_BLOCK_TABLE && doc->blocks[i].kind != PJI_BLOCK_DATA)
             continue;
         pji_str_clear(&text);
         pji_doc_csv(&doc->blocks[i], &text);

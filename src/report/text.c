@@ -87,35 +87,54 @@ static void put_rows(struct pji_str *out, const struct pji_block *b, size_t widt
     }
 }
 
-static void put_table(struct pji_str *out, const struct pji_block *b, size_t width)
+/* Words of the last column in what the others leave; further lines start below the first. */
+static void put_last(struct pji_str *out, const char *text, size_t width, size_t indent)
 {
-    size_t total = 2;
-    if (b->text[0] != '\0')
-        wrap(out, b->text, width, 0);
-    for (size_t c = 0; c < b->n_columns; c++)
-        total += column_width(b, c) + 2;
-    if (total > width + 2) {
-        put_rows(out, b, width);
-        return;
-    }
+    struct pji_str words = {0};
+    wrap(&words, text, width, indent);
+    pji_str_add(out, words.len > indent ? pji_str_text(&words) + indent : "\n");
+    pji_str_fini(&words);
+}
+
+static void put_line(struct pji_str *out, const struct pji_block *b, size_t row, bool head,
+                     size_t width, size_t before_last)
+{
     pad(out, 2);
     for (size_t c = 0; c < b->n_columns; c++) {
-        put_aligned(out, b->columns[c].title, column_width(b, c), b->columns[c].right);
-        pad(out, 2);
+        const char *text = head ? b->columns[c].title : b->cells[row * b->n_columns + c].text;
+        bool last = c + 1 == b->n_columns;
+        if (last && !b->columns[c].right) {
+            put_last(out, text, width, before_last);
+            return;
+        }
+        put_aligned(out, text, column_width(b, c), b->columns[c].right);
+        pad(out, last ? 0 : 2);
     }
     trim_end(out);
     pji_str_addc(out, '\n');
-    for (size_t i = 0; b->n_columns > 0 && i < b->n_cells; i++) {
-        size_t c = i % b->n_columns;
-        if (c == 0)
-            pad(out, 2);
-        put_aligned(out, b->cells[i].text, column_width(b, c), b->columns[c].right);
-        pad(out, 2);
-        if (c + 1 == b->n_columns) {
-            trim_end(out);
-            pji_str_addc(out, '\n');
-        }
+}
+
+static void put_table(struct pji_str *out, const struct pji_block *b, size_t width)
+{
+    enum { NARROWEST = 24 }; /* of a last column of words */
+    size_t before_last = 2;
+    if (b->text[0] != '\0')
+        wrap(out, b->text, width, 0);
+    if (b->n_columns == 0)
+        return;
+    const struct pji_column *last = &b->columns[b->n_columns - 1];
+    for (size_t c = 0; c + 1 < b->n_columns; c++)
+        before_last += column_width(b, c) + 2;
+    size_t need = column_width(b, b->n_columns - 1);
+    if (!last->right && need > NARROWEST)
+        need = NARROWEST;
+    if (before_last + need > width) {
+        put_rows(out, b, width);
+        return;
     }
+    put_line(out, b, 0, true, width, before_last);
+    for (size_t row = 0; row * b->n_columns < b->n_cells; row++)
+        put_line(out, b, row, false, width, before_last);
 }
 
 static void put_styled(struct pji_str *out, const char *text, size_t width, const char *style,
@@ -133,7 +152,7 @@ void pji_doc_text(const struct pji_doc *doc, int width, bool colour, struct pji_
     size_t columns = width > 40 ? (size_t)width : 40;
     for (size_t i = 0; i < doc->n; i++) {
         const struct pji_block *b = &doc->blocks[i];
-        if (i > 0 && b->kind != PJI_BLOCK_FIGURE)
+        if (i > 0 && b->kind != PJI_BLOCK_FIGURE && b->kind != PJI_BLOCK_DATA)
             pji_str_addc(out, '\n');
         switch (b->kind) {
         case PJI_BLOCK_TITLE:
@@ -154,6 +173,8 @@ void pji_doc_text(const struct pji_doc *doc, int width, bool colour, struct pji_
             break;
         case PJI_BLOCK_TABLE:
             put_table(out, b, columns);
+            break;
+        case PJI_BLOCK_DATA:
             break;
         case PJI_BLOCK_FIGURE:
             break; /* a terminal shows no pictures; their files are named at the end */
