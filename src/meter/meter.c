@@ -1,5 +1,6 @@
 /* The sampler. All memory is taken in pji_meter_open: the sink holds the largest burst of every
- * source, so a read can lose nothing; what a faulty source puts beyond its word is counted.
+ * source, so a read can lose nothing; what a faulty source puts beyond its word is counted. Slow
+ * sources are read by lanes (lane.h); a tick takes what they have ready and never waits for them.
  *
  * The kernel forwards a periodic timerfd from its own expiry times (timerfd_create(2)): the
  * schedule never drifts, and the number of expirations that a late reader finds says how many ticks
@@ -9,6 +10,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "meter/lane.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +23,8 @@ struct slot {
     void *state;
     bool open;
     size_t n_channels;
-    int64_t due_ns; /* not sampled before: min_period_ns after the last read */
+    struct pji_lane *lane; /* of a slow source, else NULL */
+    int64_t due_ns;        /* not sampled before: min_period_ns after the last read */
 };
 
 struct pji_meter {
@@ -31,11 +34,13 @@ struct pji_meter {
     size_t n_slots;
     struct pji_reading_sink sink;
     struct pji_meter_stats stats;
-    int64_t interval_ns;
+    int64_t interval_ns, lane_wait_ns;
     int64_t ahead_ns;     /* BOOTTIME - MONOTONIC at the last read */
     int64_t suspended_ns; /* its growth since the read before */
     int timer_fd;
 };
+
+#define LANE_WAIT_NS (2 * PJI_NS_PER_S)
 
 /* The two clocks are read one after the other: less than this is not a suspend. */
 #define SUSPEND_LEAST_NS (10 * PJI_NS_PER_MS)
@@ -66,7 +71,14 @@ static pj_status open_slot(struct pji_meter *meter, struct slot *slot, struct pj
     }
     slot->open = true;
     slot->n_channels = meter->table.n - before;
-    return PJ_OK;
+    if (slot->ops->slow && slot->n_channels > 0) {
+        int64_t period_ns = slot->ops->min_period_ns > meter->interval_ns ? slot->ops->min_period_ns
+                                                                          : meter->interval_ns;
+
+        status =
+            pji_lane_open(&slot->lane, slot->ops, slot->state, slot->n_channels, period_ns, err);
+    }
+    return status;
 }
 
 static pj_status open_slots(struct pji_meter *meter, const struct pji_source_ops *const *sources,
@@ -109,6 +121,7 @@ pj_status pji_meter_open(struct pji_meter **out, const struct pji_meter_config *
     meter->env = config->env;
     meter->env.interval_ns = config->interval_ns;
     meter->interval_ns = config->interval_ns;
+    meter->lane_wait_ns = config->lane_wait_ns > 0 ? config->lane_wait_ns : LANE_WAIT_NS;
     meter->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (meter->timer_fd < 0) {
         status = pji_fail_errno(err, errno, "cannot create the sampling timer");
@@ -124,15 +137,22 @@ out:
     return PJ_OK;
 }
 
+static void close_slot(struct pji_meter *meter, struct slot *slot)
+{
+    /* a library that does not come back keeps its thread, and all that the thread may touch */
+    if (slot->lane && pji_lane_close(slot->lane, meter->lane_wait_ns))
+        return;
+    if (slot->open)
+        slot->ops->close(slot->state);
+    free(slot->state);
+}
+
 void pji_meter_close(struct pji_meter *meter)
 {
     if (!meter)
         return;
-    for (size_t i = 0; meter->slots && i < meter->n_slots; i++) {
-        if (meter->slots[i].open)
-            meter->slots[i].ops->close(meter->slots[i].state);
-        free(meter->slots[i].state);
-    }
+    for (size_t i = 0; meter->slots && i < meter->n_slots; i++)
+        close_slot(meter, &meter->slots[i]);
     free(meter->slots);
     free(meter->sink.readings);
     pji_channel_table_fini(&meter->table);
@@ -162,32 +182,52 @@ static void notice_suspend(struct pji_meter *meter, int64_t now_ns)
     meter->ahead_ns = ahead_ns;
 }
 
-static pj_status read_slots(struct pji_meter *meter, bool all, struct pj_error *err)
+/* Reads a source that answers at once, when it is due. */
+static pj_status read_fast(struct pji_meter *meter, struct slot *slot, int64_t now_ns,
+                           struct pj_error *err)
+{
+    if (slot->n_channels == 0 || slot->lane || (!meter->sink.edge && now_ns < slot->due_ns))
+        return PJ_OK;
+    /* half a tick of slack: a period equal to the interval must not miss every other tick */
+    slot->due_ns = now_ns + slot->ops->min_period_ns - meter->interval_ns / 2;
+    return slot->ops->read(slot->state, &meter->sink, err);
+}
+
+/* Takes what a slow source has ready; at an edge what it reads now, if that comes in time. */
+static pj_status read_slow(struct pji_meter *meter, struct slot *slot, struct pj_error *err)
+{
+    if (!slot->lane)
+        return PJ_OK;
+    if (meter->sink.edge)
+        (void)pji_lane_wait(slot->lane, meter->lane_wait_ns);
+    return pji_lane_take(slot->lane, &meter->sink, err);
+}
+
+static pj_status read_slots(struct pji_meter *meter, bool edge, struct pj_error *err)
 {
     int64_t now_ns = pji_now_ns(meter->env.platform);
+    pj_status status = PJ_OK;
 
     notice_suspend(meter, now_ns);
     meter->sink.n = 0;
-    meter->sink.edge = all;
-    for (size_t i = 0; i < meter->n_slots; i++) {
-        struct slot *slot = &meter->slots[i];
-        pj_status status;
+    meter->sink.edge = edge;
+    for (size_t i = 0; edge && i < meter->n_slots; i++) {
+        if (meter->slots[i].lane)
+            pji_lane_ask(meter->slots[i].lane);
+    }
+    for (size_t i = 0; i < 2 * meter->n_slots && !status; i++) {
+        struct slot *slot = &meter->slots[i % meter->n_slots];
 
-        if (slot->n_channels == 0 || (!all && now_ns < slot->due_ns))
-            continue;
-        status = slot->ops->read(slot->state, &meter->sink, err);
-        if (status) {
+        status =
+            i < meter->n_slots ? read_fast(meter, slot, now_ns, err) : read_slow(meter, slot, err);
+        if (status)
             pji_error_prefix(err, "source %s", slot->ops->name);
-            return status;
-        }
-        /* half a tick of slack: a period equal to the interval must not miss every other tick */
-        slot->due_ns = now_ns + slot->ops->min_period_ns - meter->interval_ns / 2;
     }
     meter->stats.samples++;
     meter->stats.dropped = meter->sink.dropped;
     for (size_t i = 0; i < meter->sink.n; i++)
         meter->stats.failed_reads += meter->sink.readings[i].status == PJI_READ_FAILED;
-    return PJ_OK;
+    return status;
 }
 
 pj_status pji_meter_read(struct pji_meter *meter, const struct pji_reading **readings, size_t *n,

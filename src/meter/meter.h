@@ -17,6 +17,8 @@ struct pji_meter_config {
     struct pji_source_env env;
     const struct pji_source_ops *const *sources; /* NULL-terminated, in order of preference */
     int64_t interval_ns;                         /* > 0 */
+    int64_t lane_wait_ns; /* how long an edge waits for a slow source; 0: 2 s. What comes later is
+                             in a later read */
 };
 
 /* PJ_EINVAL names a source whose ops are incomplete: the table is checked before anything opens. */

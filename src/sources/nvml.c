@@ -211,6 +211,7 @@ const struct pji_source_ops pji_source_nvml = {
     .state_size = sizeof(struct nvml),
     .burst = 160,
     .min_period_ns = 100 * PJI_NS_PER_MS,
+    .slow = true,
     .open = open_nvml,
     .read = read_nvml,
     .close = close_nvml,
