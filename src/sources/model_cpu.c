@@ -27,7 +27,7 @@
 struct state {
     const struct pji_platform *platform;
     int handle;
-    int32_t energy, uncertainty, utilisation; /* channels */
+    int32_t energy_channel, u_channel, utilisation_channel;
     struct pji_cpu_model model;
     struct pji_cpu_power power; /* at the last known utilisation */
     struct pji_cpu_stat settled;
@@ -90,14 +90,14 @@ static pj_status add_channels(struct state *state, const struct pji_cpu_info *cp
     (void)snprintf(energy.device, sizeof energy.device, "%s", device);
     (void)snprintf(energy.com_id, sizeof energy.com_id, "model_cpu:%s",
                    cpu->name[0] ? cpu->name : "unknown cpu");
-    status = pji_channel_table_add(table, &energy, &state->energy, err);
+    status = pji_channel_table_add(table, &energy, &state->energy_channel, err);
     if (status)
         return status;
     other = energy;
     (void)snprintf(other.name, sizeof other.name, "model_cpu:u");
     other.role = PJI_ROLE_UNCERTAINTY;
-    other.companion = state->energy;
-    status = pji_channel_table_add(table, &other, &state->uncertainty, err);
+    other.companion = state->energy_channel;
+    status = pji_channel_table_add(table, &other, &state->u_channel, err);
     if (status)
         return status;
     other = energy;
@@ -107,7 +107,7 @@ static pj_status add_channels(struct state *state, const struct pji_cpu_info *cp
     other.role = PJI_ROLE_AUX;
     other.origin = PJ_ORIGIN_COUNTER;
     other.com_id[0] = '\0';
-    return pji_channel_table_add(table, &other, &state->utilisation, err);
+    return pji_channel_table_add(table, &other, &state->utilisation_channel, err);
 }
 
 static void model_close(void *context)
@@ -185,8 +185,8 @@ static int64_t at_least(int64_t least, double value)
 static void put_failed(const struct state *state, struct pji_reading_sink *sink, int64_t now_ns,
                        int failed)
 {
-    pji_reading_put(sink, state->energy, now_ns, PJI_READ_FAILED, -failed);
-    pji_reading_put(sink, state->uncertainty, now_ns, PJI_READ_FAILED, -failed);
+    pji_reading_put(sink, state->energy_channel, now_ns, PJI_READ_FAILED, -failed);
+    pji_reading_put(sink, state->u_channel, now_ns, PJI_READ_FAILED, -failed);
 }
 
 static pj_status model_read(void *context, struct pji_reading_sink *sink, struct pj_error *err)
@@ -213,10 +213,10 @@ static pj_status model_read(void *context, struct pji_reading_sink *sink, struct
         state->shown_energy_uj, state->settled_energy_uj + uj_over(state->power.value_w, since_ns));
     state->shown_u_uj =
         at_least(state->shown_u_uj, state->settled_u_uj + uj_over(state->power.u_w, since_ns));
-    pji_reading_put(sink, state->energy, now_ns, PJI_READ_OK, state->shown_energy_uj);
-    pji_reading_put(sink, state->uncertainty, now_ns, PJI_READ_OK, state->shown_u_uj);
+    pji_reading_put(sink, state->energy_channel, now_ns, PJI_READ_OK, state->shown_energy_uj);
+    pji_reading_put(sink, state->u_channel, now_ns, PJI_READ_OK, state->shown_u_uj);
     if (state->shown_ppm >= 0)
-        pji_reading_put(sink, state->utilisation, now_ns, PJI_READ_OK, state->shown_ppm);
+        pji_reading_put(sink, state->utilisation_channel, now_ns, PJI_READ_OK, state->shown_ppm);
     return PJ_OK;
 }
 

@@ -28,9 +28,9 @@
 /* All zones are stamped with one time when reading them took no longer than this. */
 #define PASS_NS (100 * PJI_NS_PER_US)
 
-/* A package may exceed its long-term limit (PL2 and PL4 are up to about twice PL1), and a short step
- * may catch twice the refreshes that its time is worth; the rest is margin, for what the cap has to
- * tell apart is work from garbage. */
+/* A package may exceed its long-term limit (PL2 and PL4 are up to about twice PL1), and a short
+ * step may catch twice the refreshes that its time is worth; the rest is margin, for what the cap
+ * has to tell apart is work from garbage. */
 static const double cap_factor = 10;
 
 struct counter {
