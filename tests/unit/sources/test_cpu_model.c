@@ -1,0 +1,244 @@
+/* The CPU model against the two machines whose RAPL energies are known, and against common sense.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "shared.h"
+#include "sources/cpu_model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_POINTS = 64 };
+
+struct point {
+    double load;       /* 0...1 */
+    double power_w;    /* from the energy and the duration of the step */
+    double reported_w; /* the column rapl_power */
+};
+
+struct machine {
+    const char *const *files;
+    double tdp_w;
+    int cores, threads;
+    struct point points[MAX_POINTS];
+    size_t n;
+};
+
+static const char *const threadripper[] = {"threadripper-1950x-all-cores.csv",
+                                           "threadripper-1950x-some-cores.csv", NULL};
+static const char *const xeon[] = {"xeon-e3-1240v2-all-cores.csv", "xeon-e3-1240v2-some-cores.csv",
+                                   NULL};
+
+/* Columns, counted from 0, of data/cpu-load-rapl. */
+enum { LOAD = 5, REPORTED = 8, ENERGY_KWH = 9, DURATION_S = 15, FIELDS = 16 };
+
+static void take_line(struct machine *machine, char *line)
+{
+    double field[FIELDS] = {0};
+    char *at = line;
+
+    for (int i = 0; i < FIELDS; i++) {
+        field[i] = strtod(at, NULL);
+        at = strchr(at, ',');
+        if (!at)
+            break;
+        at++;
+    }
+    assert_true(machine->n < MAX_POINTS);
+    machine->points[machine->n++] =
+        (struct point){.load = field[LOAD] / 100,
+                       .power_w = field[ENERGY_KWH] * 3.6e6 / field[DURATION_S],
+                       .reported_w = field[REPORTED]};
+}
+
+/* false: the data is not there. */
+static bool load(struct machine *machine)
+{
+    for (size_t i = 0; machine->files[i]; i++) {
+        char name[128], path[512], line[1024];
+        FILE *file;
+
+        (void)snprintf(name, sizeof name, "data/cpu-load-rapl/%s", machine->files[i]);
+        if (!pjt_shared(path, sizeof path, name)) {
+            print_message("# SKIP %s is not there\n", path);
+            return false;
+        }
+        file = fopen(path, "r");
+        assert_non_null(file);
+        assert_non_null(fgets(line, sizeof line, file));
+        while (fgets(line, sizeof line, file))
+            take_line(machine, line);
+        (void)fclose(file);
+    }
+    return true;
+}
+
+static bool load_both(struct machine machines[2])
+{
+    machines[0] = (struct machine){.files = threadripper, .tdp_w = 180, .cores = 16, .threads = 32};
+    machines[1] = (struct machine){.files = xeon, .tdp_w = 69, .cores = 4, .threads = 8};
+    return load(&machines[0]) && load(&machines[1]);
+}
+
+/* The column rapl_power of a row is the mean power of the row before: whoever fitted it learned
+ * the previous load step. */
+static void the_column_lags_by_one_row(void **state)
+{
+    struct machine machines[2];
+
+    (void)state;
+    if (!load_both(machines))
+        skip();
+    for (size_t m = 0; m < 2; m++) {
+        double own = 0, before = 0;
+
+        for (size_t i = 1; i < machines[m].n; i++) {
+            const struct point *p = &machines[m].points[i];
+
+            if (p->load < p[-1].load) /* the second file begins */
+                continue;
+            own += fabs(p->reported_w / p->power_w - 1);
+            before += fabs(p->reported_w / p[-1].power_w - 1);
+        }
+        assert_true(before < 0.2 * own);
+    }
+    /* the row at 66 %: 144.1 W in the column, 172.5 W by its energy */
+    assert_true(fabs(machines[0].points[6].load - 0.66) < 1e-9);
+    assert_true(fabs(machines[0].points[6].reported_w - 144.1) < 0.1);
+    assert_true(fabs(machines[0].points[6].power_w - 172.5) < 0.1);
+}
+
+static void cubic_is_beaten_and_intervals_hold(void **state)
+{
+    struct machine machines[2];
+    double ours = 0, cubic = 0;
+
+    (void)state;
+    if (!load_both(machines))
+        skip();
+    for (size_t m = 0; m < 2; m++) {
+        const struct machine *machine = &machines[m];
+        struct pji_cpu_model model;
+        double ours_here = 0, cubic_here = 0, width_w = 0;
+        size_t inside = 0;
+
+        assert_int_equal(
+            pji_cpu_model_known(&model, machine->tdp_w, 1, machine->cores, machine->threads, NULL),
+            PJ_OK);
+        for (size_t i = 0; i < machine->n; i++) {
+            const struct point *p = &machine->points[i];
+            double cubic_w = machine->tdp_w * (0.1 + 0.9 * pow(p->load, 3));
+            struct pji_cpu_power power;
+
+            pji_cpu_model_power(&model, p->load, &power);
+            inside += p->power_w >= power.lo_w && p->power_w <= power.hi_w;
+            width_w += (power.hi_w - power.lo_w) / 2;
+            if (p->load <= 0.05)
+                continue;
+            ours_here += fabs(power.value_w / p->power_w - 1);
+            cubic_here += fabs(cubic_w / p->power_w - 1);
+        }
+        assert_true(ours_here < cubic_here);
+        assert_true((double)inside >= 0.8 * (double)machine->n);
+        assert_true(width_w / (double)machine->n <= 0.3 * machine->tdp_w);
+        ours += ours_here;
+        cubic += cubic_here;
+    }
+    assert_true(ours <= 0.75 * cubic);
+}
+
+static void more_load_is_never_less_power(void **state)
+{
+    (void)state;
+    for (int cores = 1; cores <= 128; cores *= 2) {
+        struct pji_cpu_model model;
+        struct pji_cpu_power before = {0}, now;
+
+        assert_int_equal(pji_cpu_model_known(&model, 100, 2, cores, 2 * cores, NULL), PJ_OK);
+        for (int i = 0; i <= 100; i++) {
+            pji_cpu_model_power(&model, i / 100.0, &now);
+            assert_true(now.lo_w > 0 && now.lo_w < now.value_w && now.value_w < now.hi_w);
+            assert_true(fabs(now.u_w - (now.hi_w - now.lo_w) / 3.92) < 1e-9);
+            assert_true(now.value_w >= before.value_w && now.lo_w >= before.lo_w &&
+                        now.hi_w >= before.hi_w);
+            before = now;
+        }
+        assert_true(now.hi_w <= 2 * 200);
+    }
+}
+
+static void utilisation_is_clamped(void **state)
+{
+    struct pji_cpu_model model;
+    struct pji_cpu_power low, high, beyond;
+
+    (void)state;
+    assert_int_equal(pji_cpu_model_known(&model, 100, 1, 8, 16, NULL), PJ_OK);
+    pji_cpu_model_power(&model, 0, &low);
+    pji_cpu_model_power(&model, -3, &beyond);
+    assert_true(low.value_w == beyond.value_w);
+    pji_cpu_model_power(&model, 1, &high);
+    pji_cpu_model_power(&model, 7, &beyond);
+    assert_true(high.value_w == beyond.value_w);
+    pji_cpu_model_any(&model, &beyond);
+    assert_true(beyond.lo_w == low.lo_w && beyond.hi_w == high.hi_w);
+}
+
+static void an_unknown_cpu_is_wider(void **state)
+{
+    struct pji_cpu_model known, unknown, guest;
+    struct pji_cpu_power k, u, g;
+
+    (void)state;
+    assert_int_equal(pji_cpu_model_known(&known, 105, 1, 16, 32, NULL), PJ_OK);
+    pji_cpu_model_unknown(&unknown, 1, 16, false);
+    pji_cpu_model_unknown(&guest, 1, 16, true);
+    for (int i = 0; i <= 10; i++) {
+        pji_cpu_model_power(&known, i / 10.0, &k);
+        pji_cpu_model_power(&unknown, i / 10.0, &u);
+        pji_cpu_model_power(&guest, i / 10.0, &g);
+        assert_true(u.lo_w < k.lo_w && u.hi_w > k.hi_w);
+        assert_true(g.lo_w < u.lo_w);
+        assert_true(u.u_w > k.u_w);
+    }
+    pji_cpu_model_unknown(&unknown, 0, 0, false); /* nothing known at all */
+    pji_cpu_model_power(&unknown, 0.5, &u);
+    assert_true(u.value_w > 0 && isfinite(u.hi_w));
+}
+
+static void nonsense_is_refused(void **state)
+{
+    struct pji_cpu_model model;
+    struct pj_error err = {0};
+
+    (void)state;
+    assert_int_equal(pji_cpu_model_known(&model, 0, 1, 4, 8, NULL), PJ_EINVAL);
+    assert_int_equal(pji_cpu_model_known(&model, -5, 1, 4, 8, NULL), PJ_EINVAL);
+    assert_int_equal(pji_cpu_model_known(&model, NAN, 1, 4, 8, NULL), PJ_EINVAL);
+    assert_int_equal(pji_cpu_model_known(&model, INFINITY, 1, 4, 8, NULL), PJ_EINVAL);
+    assert_int_equal(pji_cpu_model_known(&model, 100, 0, 4, 8, NULL), PJ_EINVAL);
+    assert_int_equal(pji_cpu_model_known(&model, 100, 1, 0, 8, NULL), PJ_EINVAL);
+    assert_int_equal(pji_cpu_model_known(&model, 100, 1, 4, 2, &err), PJ_EINVAL);
+    assert_non_null(strstr(err.text, "2 threads"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_column_lags_by_one_row),
+        cmocka_unit_test(cubic_is_beaten_and_intervals_hold),
+        cmocka_unit_test(more_load_is_never_less_power),
+        cmocka_unit_test(utilisation_is_clamped),
+        cmocka_unit_test(an_unknown_cpu_is_wider),
+        cmocka_unit_test(nonsense_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
