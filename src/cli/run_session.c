@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,8 @@ int pji_session_run(const char *dir, const char *root, struct pji_store *store,
     struct pji_progress progress;
     struct pji_run_summary summary = {0};
     struct pj_error err = {0};
+    /* A meter or an engine that dies closes its pipe: that is a trial's failure, not our end. */
+    signal(SIGPIPE, SIG_IGN);
     find_programs(self, meter);
     const char *keeper[] = {self, "keeper", NULL};
     pji_progress_init(&progress, stderr);

@@ -70,7 +70,7 @@ class Bench:
             self.server = shlex.split(options.server)
             self.model = os.path.abspath(options.model)
         else:
-            self.server = [os.path.join(options.build, "tests", "stub_server"), "--ttft-ms", "5",
+            self.server = [os.path.join(options.build, "tests", "stub", "stub_server"), "--ttft-ms", "5",
                            "--itl-ms", "4"]
             self.model = os.path.join(self.dir, "model.gguf")
             with open(self.model, "w", encoding="ascii") as file:
