@@ -60,6 +60,7 @@ json_t *pji_channel_to_json(const struct pji_channel *c)
     rc |= json_object_set_new(object, "quantum", pji_json_num(c->quantum));
     rc |= json_object_set_new(object, "gain_rel", pji_json_num(c->gain_rel));
     rc |= json_object_set_new(object, "offset_mw", pji_json_num(c->offset_mw));
+    rc |= json_object_set_new(object, "average_ns", json_integer(c->average_ns));
     rc |= json_object_set_new(object, "lag_ns", json_integer(c->lag_ns));
     rc |= json_object_set_new(object, "edge_u_ns", json_integer(c->edge_u_ns));
     rc |= json_object_set_new(object, "cap_mw", pji_json_num(c->cap_mw));
@@ -220,9 +221,9 @@ static pj_status take_numbers(struct pji_channel *c, const json_t *object, struc
         int64_t min, max;
         int64_t *out;
     } whole[] = {
-        {"modulus", 0, INT64_MAX, &c->modulus},   {"refresh_ns", 0, max_ns, &c->refresh_ns},
-        {"lag_ns", -max_ns, max_ns, &c->lag_ns},  {"edge_u_ns", 0, max_ns, &c->edge_u_ns},
-        {"companion", -1, INT32_MAX, &companion},
+        {"modulus", 0, INT64_MAX, &c->modulus},    {"refresh_ns", 0, max_ns, &c->refresh_ns},
+        {"average_ns", 0, max_ns, &c->average_ns}, {"lag_ns", -max_ns, max_ns, &c->lag_ns},
+        {"edge_u_ns", 0, max_ns, &c->edge_u_ns},   {"companion", -1, INT32_MAX, &companion},
     };
     const struct {
         const char *key;

@@ -53,6 +53,7 @@ struct pji_channel {
     double quantum;     /* smallest step, in `unit` */
     double gain_rel;    /* k=1 relative gain uncertainty (common to all windows) */
     double offset_mw;   /* k=1 offset uncertainty as a power, mW (common to all windows) */
+    int64_t average_ns; /* GAUGE: a value is the mean over this past time; 0: momentary, unknown */
     int64_t lag_ns;     /* the value describes the past by this much (corrected for) */
     int64_t edge_u_ns;  /* k=1 rest of that lag, for each window edge */
     double cap_mw;      /* physically possible power, mW; 0: unknown */

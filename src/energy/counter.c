@@ -40,6 +40,7 @@ static pj_status start(struct pji_series *s, int64_t t_ns, int64_t value, struct
     s->last_value = value;
     s->readings = 1;
     s->first_t_ns = s->last_t_ns = s->change_t_ns = t_ns;
+    s->change_low_ns = 0;
     return pji_series_point(s, t_ns, 0, pji_refresh_ns(s), err);
 }
 
@@ -76,6 +77,8 @@ static pj_status end_tail(struct pji_series *s, int64_t t_ns, double step_uj, ui
     if (step_uj > pji_limit_mw(s) * (double)(t_ns - begin + pji_refresh_ns(s)) / 1e6) {
         begin = s->change_t_ns;
         *quality |= PJI_POINT_GAP;
+    } else if (begin - s->change_t_ns < s->channel.refresh_ns / 2) {
+        begin = s->change_t_ns; /* one refresh, its period or our readings not quite even */
     }
     s->tail = false;
     *begin_ns = begin > s->change_t_ns ? begin : s->change_t_ns;
@@ -112,7 +115,8 @@ static pj_status stand(struct pji_series *s, int64_t t_ns, uint32_t quality, str
 static pj_status forward(struct pji_series *s, int64_t t_ns, int64_t value, int64_t step_uj,
                          uint32_t quality, struct pj_error *err)
 {
-    int64_t gap_ns = t_ns - s->last_t_ns, begin_ns = s->change_t_ns;
+    int64_t gap_ns = t_ns - s->last_t_ns, begin_ns = s->change_t_ns, phase_ns = 0;
+    int64_t at_ns = pji_refresh_seen(s, t_ns, gap_ns, &phase_ns);
     double wraps_u2 = 0;
     double extra_uj = hidden_wraps(s, (double)step_uj, gap_ns, &wraps_u2);
     double moved_uj = (double)step_uj + extra_uj;
@@ -122,7 +126,7 @@ static pj_status forward(struct pji_series *s, int64_t t_ns, int64_t value, int6
         s->points[0].phase_ns = (uint32_t)phase_of(s, gap_ns);
     }
     if (moved_uj > 0 && s->tail) {
-        pj_status status = end_tail(s, t_ns, moved_uj, &quality, &begin_ns, err);
+        pj_status status = end_tail(s, at_ns, moved_uj, &quality, &begin_ns, err);
         if (status != PJ_OK) {
             return status;
         }
@@ -139,14 +143,17 @@ static pj_status forward(struct pji_series *s, int64_t t_ns, int64_t value, int6
     if (!(moved_uj > 0)) {
         return stand(s, t_ns, quality, err);
     }
-    double step_ns = (double)(t_ns - begin_ns);
-    s->last_power_mw = moved_uj * 1e6 / step_ns;
-    s->first_power_mw = s->steps == 0 ? s->last_power_mw : s->first_power_mw;
-    s->peak_power_mw =
-        fmax(s->peak_power_mw, moved_uj * 1e6 / fmax(step_ns, (double)pji_refresh_ns(s)));
+    double step_ns = (double)(at_ns - begin_ns);
+    double power_mw = moved_uj * 1e6 / step_ns;
+    double calm_mw = moved_uj * 1e6 / fmax(step_ns, (double)pji_refresh_ns(s));
+    s->first_power_mw = s->steps < 2 ? fmax(s->first_power_mw, power_mw) : s->first_power_mw;
+    s->last_power_mw = fmax(power_mw, s->steps > 0 ? s->step_power_mw : 0);
+    s->step_power_mw = power_mw;
+    s->peak_power_mw = fmax(s->peak_power_mw, calm_mw);
     s->steps++;
-    s->change_t_ns = t_ns;
-    return pji_series_point(s, t_ns, quality, phase_of(s, gap_ns), err);
+    s->change_t_ns = at_ns;
+    s->change_low_ns = gap_ns < s->channel.refresh_ns ? at_ns - phase_ns : 0;
+    return pji_series_point(s, at_ns, quality, phase_ns, err);
 }
 
 /* The suspect was right and the count before it is lost: bridge up to it. */
@@ -169,6 +176,7 @@ static pj_status rebase(struct pji_series *s, struct pj_error *err)
     s->tail = false;
     s->last_value = value;
     s->last_t_ns = s->change_t_ns = t_ns;
+    s->change_low_ns = 0;
     s->readings++;
     return pji_series_point(s, t_ns, quality | PJ_QUALITY_BRIDGED | PJI_POINT_GAP,
                             pji_refresh_ns(s), err);

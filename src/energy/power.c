@@ -47,9 +47,11 @@ static void hold(struct pji_series *s, int64_t dur_ns, int64_t value)
     } else {
         pji_series_gain_pj(s, energy_pj);
     }
-    /* the change happened somewhere between the two readings */
-    double change_uj = (double)(value - s->last_value) * dur / 1e6;
-    s->u2_uj2 += change_uj * change_uj / 12;
+    /* the power changed somewhere between the two readings: what the value's own averaging did not
+     * see of that time (or saw twice) is not known */
+    double unseen_ns = dur - (double)s->channel.average_ns;
+    double change_uj = (double)(value - s->last_value) * unseen_ns / 1e6;
+    s->u2_uj2 += change_uj * change_uj / (s->channel.average_ns > 0 ? 3 : 12);
     s->good_uj += (double)s->last_value * dur / 1e6;
     s->good_ns += dur_ns;
     s->mean_power_mw = s->good_uj * 1e6 / (double)s->good_ns;

@@ -44,6 +44,11 @@ void pji_series_refuse(struct pji_series *s, int64_t t_ns, uint32_t quality);
 pj_status pji_counter_add(struct pji_series *s, int64_t t_ns, int64_t value, struct pj_error *err);
 pj_status pji_power_add(struct pji_series *s, int64_t t_ns, int64_t value, struct pj_error *err);
 
+/* When the counter reached the value that the reading at t_ns is the first to show, at the latest;
+ * *phase_ns is how much earlier it may have been. The reading before was gap_ns earlier. */
+int64_t pji_refresh_seen(const struct pji_series *s, int64_t t_ns, int64_t gap_ns,
+                         int64_t *phase_ns);
+
 /* A counter that has not moved for longer than it may: the time stood still, 0 when it moves. */
 double pji_stall_ns(const struct pji_series *s, int64_t until_ns);
 /* Variance of a stall in which energy may have been lost. */

@@ -183,11 +183,10 @@ static double edges_u2(const struct pji_series *s)
     double phase_ns = (double)s->points[0].phase_ns, jump = last - first;
     double late_uj = (double)c->lag_ns < phase_ns / 2 ? jump * phase_ns / 2 : 0;
     if (c->kind == PJI_GAUGE) {
-        double sample_uj = c->quantum * (double)s->cadence_ns / 1e6;
+        double counts_uj = c->quantum * (double)(s->last_t_ns - s->first_t_ns) / 1e6;
         phase_ns = (double)s->cadence_ns;
         late_uj = (double)c->lag_ns < phase_ns / 2 ? jump * phase_ns / 2 : 0;
-        return sample_uj * sample_uj * (double)s->readings / 12 + late_uj * late_uj +
-               jump * jump * edge_ns * edge_ns;
+        return counts_uj * counts_uj / 3 + late_uj * late_uj + jump * jump * edge_ns * edge_ns;
     }
     return c->quantum * c->quantum / 6 + squares * phase_ns * phase_ns / 12 + late_uj * late_uj +
            squares * edge_ns * edge_ns;

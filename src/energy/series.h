@@ -16,8 +16,9 @@
  * window takes the difference at its two ends. `quality` describes the step that ends here.
  *
  * t_ns is the time that the value describes: the reading's time minus the channel's lag_ns. A
- * counter has a point where its value was seen to change and at its last reading; a power channel
- * and AUX have one for each reading. `phase_ns` is how much older than t_ns the value can be (the
+ * counter has a point where its value changed (at the reading that showed it, or earlier where the
+ * phase of its refresh is known better) and at its last reading; a power channel and AUX have one
+ * for each reading. `phase_ns` is how much older than t_ns the value can be (the
  * counter's refresh, or the time since the reading before where that is shorter). */
 struct pji_point {
     int64_t t_ns;
@@ -47,18 +48,20 @@ struct pji_series {
     bool seen, tail, suspect;
     int64_t first_seen_ns, last_seen_ns; /* first and last reading of any status */
     int64_t first_t_ns;                  /* first good reading */
-    int64_t change_t_ns;                 /* reading that first showed last_value */
+    int64_t change_t_ns;                 /* when last_value was reached, at the latest */
+    int64_t change_low_ns;               /* and at the earliest; 0: no phase is tracked */
     int64_t suspect_value, suspect_t_ns; /* an impossible reading that waits for the next one */
     int64_t suspended_ns;                /* of the step under way */
     int64_t total_uj, rest_pj;           /* cumulative energy, exactly: uJ + 1e-6 uJ */
     double u2_uj2;
     int64_t good_ns;
     double good_uj;
-    double peak_power_mw, first_power_mw, last_power_mw;
-    int64_t cadence_ns;       /* POWER: usual distance of readings */
-    uint64_t readings, steps; /* good readings; steps that moved */
-    uint32_t quality;         /* of everything so far */
-    uint32_t pending;         /* of readings refused since the last point */
+    double peak_power_mw, step_power_mw;  /* highest; of the last step */
+    double first_power_mw, last_power_mw; /* at the ends: the higher one of two steps there */
+    int64_t cadence_ns;                   /* POWER: usual distance of readings */
+    uint64_t readings, steps;             /* good readings; steps that moved */
+    uint32_t quality;                     /* of everything so far */
+    uint32_t pending;                     /* of readings refused since the last point */
     int fail_errno;
 };
 

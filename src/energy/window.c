@@ -13,7 +13,8 @@
 struct edge {
     double energy_uj; /* of the curve */
     double curve_u2;  /* of the curve: bridged parts up to here */
-    double own_u2;    /* of this edge */
+    double spread_uj; /* k=1, where inside its step the energy went */
+    double own_u2;    /* of this edge alone: age and quantum of its readings */
     double power_mw;  /* of the step it lies in */
     double phase_ns;
     uint32_t quality;
@@ -46,6 +47,12 @@ static bool in_gap(const struct pji_series *s, size_t k)
     return !s->keep || (s->points[k].quality & PJI_POINT_GAP) != 0;
 }
 
+/* Steps at each side whose power bounds what happened inside a step. */
+enum { NEIGHBOURS = 3 };
+
+/* However even the steps are, the power inside one is not known to be steadier than this. */
+#define RIPPLE_REL 0.1
+
 struct span {
     double low_mw, high_mw;
 };
@@ -60,7 +67,8 @@ static struct span span_of(const struct pji_series *s, size_t k)
         span.high_mw = fmax(own, pji_bound_mw(s));
         return span;
     }
-    size_t first = k > 1 ? k - 1 : 1, last = k + 1 < s->n ? k + 1 : s->n - 1;
+    size_t first = k > NEIGHBOURS ? k - NEIGHBOURS : 1;
+    size_t last = k + NEIGHBOURS < s->n ? k + NEIGHBOURS : s->n - 1;
     for (size_t i = first; i <= last; i++) {
         double mw = step_mw(s, i);
         span.low_mw = fmin(span.low_mw, mw);
@@ -73,12 +81,16 @@ static struct span span_of(const struct pji_series *s, size_t k)
     return span;
 }
 
-/* Width of the possible energies of a part (fraction f) of a step of dur_ns with mean power. */
-static double part_width(struct span span, double mean_mw, double dur_ns, double f)
+/* Standard uncertainty of the energy of a part (fraction f) of a step of dur_ns with that mean
+ * power: anywhere within the larger of the two distances to the extremes. A load that switches once
+ * inside the step is at an extreme. */
+static double part_u(struct span span, double mean_mw, double dur_ns, double f)
 {
     double high = fmin(span.high_mw * f, mean_mw - span.low_mw * (1 - f));
     double low = fmax(span.low_mw * f, mean_mw - span.high_mw * (1 - f));
-    return fmax(high - low, 0) * dur_ns / 1e6;
+    double half = fmax(fmax(high - mean_mw * f, mean_mw * f - low), 0);
+    half = fmax(half, RIPPLE_REL * mean_mw * fmin(f, 1 - f)) * dur_ns / 1e6;
+    return half / sqrt(3);
 }
 
 /* Beyond the points: within the lag of the last reading the neighbouring step's power goes on;
@@ -106,7 +118,7 @@ static void outside(const struct pji_series *s, struct edge *edge, int64_t t_ns,
     double off = (edge->power_mw - (span.high_mw + span.low_mw) / 2) * dur_ns / 1e6;
     edge->energy_uj = p->energy_uj + edge->power_mw * dur_ns / 1e6;
     edge->curve_u2 = p->u2_uj2;
-    edge->own_u2 = width * width / 12 + off * off;
+    edge->spread_uj = sqrt(width * width / 12 + off * off);
     edge->phase_ns = p->phase_ns;
     if (!known) {
         bool bridged = after && t_ns <= s->last_seen_ns;
@@ -123,8 +135,7 @@ static void inside(const struct pji_series *s, struct edge *edge, int64_t t_ns, 
     edge->curve_u2 = a->u2_uj2 + (b->u2_uj2 - a->u2_uj2) * x;
     edge->power_mw = step_mw(s, k);
     edge->phase_ns = x < 0.5 ? a->phase_ns : b->phase_ns;
-    double width = part_width(span_of(s, k), edge->power_mw, dur_ns, x);
-    edge->own_u2 = width * width / 12;
+    edge->spread_uj = part_u(span_of(s, k), edge->power_mw, dur_ns, x);
     if (s->channel.kind == PJI_COUNTER) {
         double older = (1 - x) * edge->power_mw * (double)a->phase_ns / 1e6;
         double newer = x * edge->power_mw * (double)b->phase_ns / 1e6;
@@ -217,13 +228,15 @@ static double window_u2(const struct pji_series *s, int64_t start_ns, int64_t en
     double dur_ns = (double)(end_ns - start_ns), uj = b->energy_uj - a->energy_uj;
     if (same_step(s, start_ns, end_ns, &k)) {
         double step_ns = (double)(s->points[k].t_ns - s->points[k - 1].t_ns);
-        double width = part_width(span_of(s, k), a->power_mw, step_ns, dur_ns / step_ns);
-        u2 += width * width / 12;
+        double part_uj = part_u(span_of(s, k), a->power_mw, step_ns, dur_ns / step_ns);
+        u2 += part_uj * part_uj;
         if (s->channel.kind == PJI_COUNTER) {
             u2 += s->channel.quantum * s->channel.quantum / 6;
         }
     } else {
-        u2 += a->own_u2 + b->own_u2;
+        /* a window often begins and ends with the load, and then both edges err alike */
+        double spread_uj = a->spread_uj + b->spread_uj;
+        u2 += spread_uj * spread_uj + a->own_u2 + b->own_u2;
     }
     double phase_ns = (a->phase_ns + b->phase_ns) / 2;
     if ((double)s->channel.lag_ns < phase_ns / 2) {
@@ -231,8 +244,8 @@ static double window_u2(const struct pji_series *s, int64_t start_ns, int64_t en
         u2 += late_uj * late_uj;
     }
     if (s->channel.kind == PJI_GAUGE) {
-        double sample_uj = s->channel.quantum / 1e6;
-        u2 += sample_uj * sample_uj / 12 * (double)s->cadence_ns * dur_ns;
+        double counts_uj = s->channel.quantum * dur_ns / 1e6;
+        u2 += counts_uj * counts_uj / 3;
     }
     return u2 + shift_u2(s, start_ns, end_ns, uj);
 }
