@@ -265,7 +265,8 @@ static void on_done(void *context, long http_status, const char *error, int64_t 
     f->record->http_status = http_status;
     judge(f, error);
     land(f, t_ns);
-    pji_run_send_due(f->run, t_ns);
+    /* one for one: a run that is behind schedule takes up free connections before it opens more */
+    pji_run_send_due(f->run, t_ns, 1);
 }
 
 void pji_flight_abandon(struct pji_flight *f, const char *why)

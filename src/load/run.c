@@ -12,6 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Requests sent before answers are looked at again: keeps the stamps of a burst of arrivals honest.
+ */
+enum { BURST = 16 };
+
 void pji_run_out_of_memory(struct pji_run *run)
 {
     if (!run->status)
@@ -115,17 +119,26 @@ static size_t in_flight(const struct pji_run *run)
     return run->n_flights - run->n_idle;
 }
 
-void pji_run_send_due(struct pji_run *run, int64_t now_ns)
+/* When the next request may be sent; INT64_MAX: not before another ends, or never. */
+static int64_t next_send_ns(const struct pji_run *run, int64_t now_ns)
 {
     const struct pji_load_plan *plan = run->plan;
-    while (run->next < plan->n && !run->stopping && !run->status) {
-        int64_t due_ns = plan->due_ns ? run->zero_ns + plan->due_ns[run->next] : now_ns;
+    bool slot = plan->concurrency == 0 || in_flight(run) < (uint64_t)plan->concurrency;
+    if (run->next >= plan->n || run->stopping || run->status || !slot)
+        return INT64_MAX;
+    return plan->due_ns ? run->zero_ns + plan->due_ns[run->next] : now_ns;
+}
+
+void pji_run_send_due(struct pji_run *run, int64_t now_ns, int most)
+{
+    struct pji_load_result *result = run->result;
+    for (int i = 0; i < most; i++) {
+        int64_t due_ns = next_send_ns(run, now_ns);
         struct pji_flight *f = due_ns <= now_ns ? take_slot(run) : NULL;
         if (!f)
             return;
         size_t spec = run->next++;
         pji_flight_send(f, spec, due_ns);
-        struct pji_load_result *result = run->result;
         if (result->start_ns == 0)
             result->start_ns = result->records[spec].sent_ns;
     }
@@ -156,13 +169,9 @@ static void report(struct pji_run *run)
 
 static int64_t wait_ns(const struct pji_run *run, int64_t now_ns)
 {
-    const struct pji_load_plan *plan = run->plan;
-    int64_t until_ns = plan->deadline_ns > 0 ? plan->deadline_ns : INT64_MAX;
-    bool slot = plan->concurrency == 0 || in_flight(run) < (uint64_t)plan->concurrency;
-    if (plan->due_ns && run->next < plan->n && !run->stopping && slot) {
-        int64_t due_ns = run->zero_ns + plan->due_ns[run->next];
-        until_ns = due_ns < until_ns ? due_ns : until_ns;
-    }
+    int64_t until_ns = run->plan->deadline_ns > 0 ? run->plan->deadline_ns : INT64_MAX;
+    int64_t send_ns = next_send_ns(run, now_ns);
+    until_ns = send_ns < until_ns ? send_ns : until_ns;
     if (until_ns == INT64_MAX)
         return -1;
     return until_ns > now_ns ? until_ns - now_ns : 0;
@@ -178,7 +187,7 @@ static pj_status drive(struct pji_run *run, struct pj_error *err)
             return pji_fail(err, PJ_ETIMEOUT,
                             "the requests were not done in time: %zu of %zu had ended",
                             run->result->n_done, plan->n);
-        pji_run_send_due(run, now_ns);
+        pji_run_send_due(run, now_ns, BURST);
         if (run->status)
             return run->status;
         if (in_flight(run) == 0 && (run->next >= plan->n || run->stopping))

@@ -60,8 +60,8 @@ void pji_flight_abandon(struct pji_flight *flight, const char *why);
 
 /* run.c: a request has ended, its record is complete, the slot is free. */
 void pji_run_landed(struct pji_run *run, struct pji_flight *flight, int64_t t_ns);
-/* run.c: sends everything that may be sent now; a slot that became free at now_ns does not wait. */
-void pji_run_send_due(struct pji_run *run, int64_t now_ns);
+/* run.c: sends what is due, at most so many requests. */
+void pji_run_send_due(struct pji_run *run, int64_t now_ns, int most);
 void pji_run_out_of_memory(struct pji_run *run);
 
 #endif

@@ -63,13 +63,19 @@ static pj_status arm(struct pji_reactor *reactor, int fd, struct pji_reactor_fd 
     return PJ_OK;
 }
 
-pj_status pji_reactor_want(struct pji_reactor *reactor, int fd, uint32_t events,
+void *pji_reactor_owner(const struct pji_reactor *reactor, int fd)
+{
+    return (size_t)fd < reactor->cap ? reactor->fds[fd].owner : NULL;
+}
+
+pj_status pji_reactor_want(struct pji_reactor *reactor, int fd, uint32_t events, void *owner,
                            struct pj_error *err)
 {
     struct pji_reactor_fd *e = entry(reactor, fd, err);
     if (!e)
         return PJ_ENOMEM;
     e->wanted = events;
+    e->owner = owner;
     if (events == e->armed || (!events && e->ours))
         return PJ_OK;
     return arm(reactor, fd, e, events, err);

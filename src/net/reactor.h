@@ -17,6 +17,7 @@
 enum { PJI_REACTOR_BATCH = 256 };
 
 struct pji_reactor_fd {
+    void *owner;            /* who wants it */
     uint32_t wanted, armed; /* epoll events: what libcurl asks for, what the kernel watches */
     bool ours;              /* its end is told to us: may stay armed while unwanted */
 };
@@ -33,8 +34,10 @@ pj_status pji_reactor_open(struct pji_reactor *reactor, struct pj_error *err);
 void pji_reactor_close(struct pji_reactor *reactor);
 pj_status pji_reactor_adopt(struct pji_reactor *reactor, int fd, struct pj_error *err);
 void pji_reactor_forget(struct pji_reactor *reactor, int fd); /* it is about to be closed */
-pj_status pji_reactor_want(struct pji_reactor *reactor, int fd, uint32_t events,
+pj_status pji_reactor_want(struct pji_reactor *reactor, int fd, uint32_t events, void *owner,
                            struct pj_error *err);
+/* Of a socket that had an event; NULL: forgotten since. */
+void *pji_reactor_owner(const struct pji_reactor *reactor, int fd);
 /* Waits at most timeout_ns (negative: for ever) for sockets or extra_fd; fills events[0..n_events)
  * and *extra. Events of unwanted sockets are dropped here. */
 pj_status pji_reactor_wait(struct pji_reactor *reactor, int64_t timeout_ns, int extra_fd,

@@ -49,19 +49,19 @@ static CURLcode set_fixed(struct pji_transfer *t, const struct pji_transfer_hook
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, hooks->write);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, hooks->open_socket);
-    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t->http);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t->shard);
     curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, hooks->close_socket);
-    return curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, t->http);
+    return curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, t->shard);
 }
 
-pj_status pji_transfer_new(struct pji_transfer **out, struct pji_http *http,
+pj_status pji_transfer_new(struct pji_transfer **out, struct pji_shard *shard,
                            const struct pji_transfer_hooks *hooks, struct pj_error *err)
 {
     *out = NULL;
     struct pji_transfer *t = pji_zalloc(1, sizeof *t, err);
     if (!t)
         return PJ_ENOMEM;
-    t->http = http;
+    t->shard = shard;
     t->easy = curl_easy_init();
     if (!t->easy || set_fixed(t, hooks)) {
         pji_transfer_free(t);

@@ -8,9 +8,11 @@
 
 #include <curl/curl.h>
 
+struct pji_shard;
+
 struct pji_transfer {
     CURL *easy;
-    struct pji_http *http;
+    struct pji_shard *shard;
     struct curl_slist *headers;
     char *method, *url, *content_type, *bearer; /* what the handle is set up for */
     char detail[CURL_ERROR_SIZE];               /* libcurl's own words */
@@ -23,14 +25,14 @@ struct pji_transfer {
     struct pji_transfer *next; /* in the list of free ones */
 };
 
-/* Hooks of the owner, called by libcurl with the transfer (write) or the owner (sockets). */
+/* Hooks of the owner, called by libcurl with the transfer (write) or its shard (sockets). */
 struct pji_transfer_hooks {
     curl_write_callback write;
     curl_opensocket_callback open_socket;
     curl_closesocket_callback close_socket;
 };
 
-pj_status pji_transfer_new(struct pji_transfer **out, struct pji_http *http,
+pj_status pji_transfer_new(struct pji_transfer **out, struct pji_shard *shard,
                            const struct pji_transfer_hooks *hooks, struct pj_error *err);
 void pji_transfer_free(struct pji_transfer *transfer);
 pj_status pji_transfer_prepare(struct pji_transfer *transfer,

@@ -264,6 +264,20 @@ static void more_streams_than_work(void **state)
     fixture_close(&f);
 }
 
+/* More streams than one shard of net/http.c holds. */
+static void hundreds_of_streams(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_open(&f, ARGS("--ttft-ms", "300"), 400, 300);
+    assert_int_equal(fixture_run(&f), PJ_OK);
+    assert_int_equal(f.result.n_failed, 0);
+    assert_int_equal(ask_count(&f, "requests"), 400);
+    assert_int_equal(ask_count(&f, "in_flight_max"), 300);
+    assert_int_equal(ask_count(&f, "opened"), 300 + 3); /* 100 took up a free connection */
+    fixture_close(&f);
+}
+
 static void open_loop_sends_when_due(void **state)
 {
     (void)state;
@@ -454,6 +468,7 @@ int main(void)
         cmocka_unit_test(closed_loop_keeps_n_in_flight),
         cmocka_unit_test(closed_loop_never_idles),
         cmocka_unit_test(more_streams_than_work),
+        cmocka_unit_test(hundreds_of_streams),
         cmocka_unit_test(open_loop_sends_when_due),
         cmocka_unit_test(open_loop_with_a_cap_counts_the_wait),
         cmocka_unit_test(stop_lets_the_rest_finish),

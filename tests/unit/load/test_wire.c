@@ -77,8 +77,8 @@ static void scanner_agrees_with_jansson(void **state)
 {
     (void)state;
     static const char *const seeds[] = {
-        "{\"id\":\"x\",\"choices\":[{\"index\":0,\"text\":\" a\\\"b\\u00e9\\ud83d\\ude00\","
-        "\"finish_reason\":null,\"logprobs\":{\"a\":[1,-2.5e3,true]}}],\"usage\":null}",
+        ("{\"id\":\"x\",\"choices\":[{\"index\":0,\"text\":\" a\\\"b\\u00e9\\ud83d\\ude00\","
+         "\"finish_reason\":null,\"logprobs\":{\"a\":[1,-2.5e3,true]}}],\"usage\":null}"),
         "{\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"h\\ni\"},\"index\":0}]}",
         "{\"choices\":[],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":34}}"};
     static const char alphabet[] = "{}[]\",:\\ntfue0123456789.-+eE \t\n/abrl\x01";
