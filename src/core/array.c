@@ -1,6 +1,7 @@
 /* core/array.c - growth by a factor of two, with every multiplication checked. */
 #include "core/array.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ pj_status pji_array_reserve(void *array, size_t *cap, size_t need, size_t size,
     if (grown < 8)
         grown = 8;
     size_t bytes;
-    if (__builtin_mul_overflow(grown, size, &bytes))
+    if (__builtin_mul_overflow(grown, size, &bytes) || bytes > PTRDIFF_MAX)
         return pji_fail(err, PJ_ENOMEM, "out of memory: %zu elements of %zu bytes do not fit", need,
                         size);
     void *old; /* through memcpy: `array` is a pointer to a pointer of any type */
@@ -32,7 +33,9 @@ pj_status pji_array_reserve(void *array, size_t *cap, size_t need, size_t size,
 
 void *pji_zalloc(size_t count, size_t size, struct pj_error *err)
 {
-    void *p = calloc(count ? count : 1, size ? size : 1);
+    size_t bytes;
+    bool fits = !__builtin_mul_overflow(count, size, &bytes) && bytes <= PTRDIFF_MAX;
+    void *p = fits ? calloc(count ? count : 1, size ? size : 1) : NULL;
     if (!p)
         pji_error_set(err, PJ_ENOMEM, 0, "out of memory: %zu elements of %zu bytes", count, size);
     return p;

@@ -386,7 +386,8 @@ static pj_status open_parser(struct build *build, const char *text, size_t len)
     if (!build->diag)
         return pji_fail(build->err, PJ_ENOMEM, "%s: out of memory", build->name);
     fy_diag_set_collect_errors(build->diag, true);
-    struct fy_parse_cfg config = {.flags = FYPCF_QUIET | FYPCF_JSON_NONE, .diag = build->diag};
+    unsigned flags = FYPCF_QUIET | FYPCF_JSON_NONE; /* a set: none of the enumerators */
+    struct fy_parse_cfg config = {.flags = (enum fy_parse_cfg_flags)flags, .diag = build->diag};
     build->parser = fy_parser_create(&config);
     if (!build->parser || fy_parser_set_string(build->parser, text, len))
         return pji_fail(build->err, PJ_ENOMEM, "%s: out of memory", build->name);

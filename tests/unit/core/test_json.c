@@ -61,8 +61,8 @@ static void test_numbers(void **state)
     check(json_integer(INT64_MIN), 0, "-9223372036854775808");
     check(json_integer(INT64_MAX), 0, "9223372036854775807");
     check(pji_json_num(0.25), 0, "0.25");
-    check(pji_json_num(NAN), 0, "null");
-    check(pji_json_num(-INFINITY), 0, "null");
+    check(pji_json_num((double)NAN), 0, "null");
+    check(pji_json_num(-(double)INFINITY), 0, "null");
     json_t *back = parse("-0.0");
     assert_true(json_is_real(back) && signbit(json_real_value(back)));
     json_decref(back);

@@ -200,8 +200,8 @@ static void test_shortest(void **state)
     assert_format(DBL_MAX, "1.7976931348623157e308");
     assert_format(DBL_MIN, "2.2250738585072014e-308");
     assert_format(-1.7976931348623157e-300, "-1.7976931348623157e-300");
-    assert_format(NAN, "null");
-    assert_format(INFINITY, "null");
+    assert_format((double)NAN, "null");
+    assert_format((double)INFINITY, "null");
 }
 
 static void test_for_people(void **state)
@@ -212,12 +212,12 @@ static void test_for_people(void **state)
         double value;
         int digits;
         const char *want;
-    } cases[] = {{123.456, 3, "123"}, {2.5, 4, "2.500"},
-                 {12345, 3, "12300"}, {0.0012345, 3, "0.00123"},
-                 {9.999, 3, "10.0"},  {0, 3, "0"},
-                 {-0.0, 3, "0"},      {1e20, 3, "1.00e20"},
-                 {-1.25, 0, "-1"},    {1.0 / 3, 99, "0.33333333333333331"},
-                 {NAN, 3, "null"}};
+    } cases[] = {{123.456, 3, "123"},     {2.5, 4, "2.500"},
+                 {12345, 3, "12300"},     {0.0012345, 3, "0.00123"},
+                 {9.999, 3, "10.0"},      {0, 3, "0"},
+                 {-0.0, 3, "0"},          {1e20, 3, "1.00e20"},
+                 {-1.25, 0, "-1"},        {1.0 / 3, 99, "0.33333333333333331"},
+                 {(double)NAN, 3, "null"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t len = pji_num_format_digits(cases[i].value, cases[i].digits, text);
         assert_string_equal(text, cases[i].want);
@@ -236,7 +236,7 @@ static void test_for_people(void **state)
     assert_int_equal(pji_num_format_fixed(-999999999999999, 17, text), 34);
     pji_num_format_fixed(DBL_MAX, 17, text);
     assert_string_equal(text, "1.7976931348623157e308");
-    pji_num_format_fixed(INFINITY, 1, text);
+    pji_num_format_fixed((double)INFINITY, 1, text);
     assert_string_equal(text, "null");
 }
 
