@@ -132,7 +132,7 @@ static pj_status read_csv(struct pj_error *err)
 
 static pj_status read_yaml(struct pj_error *err)
 {
-    static const char text[] = "a: &x [1, 2, {k: 'v'}]\nb: *x\nc: {d: e, f: g}\n";
+    static const char text[] = "a: &x [1, 2, {k: 'v'}]\nb: *x\nc: {d: e, f: g}\nh:\ni: \"\"\n";
     struct pji_yaml_doc doc;
     pj_status status = pji_yaml_parse(&doc, text, sizeof text - 1, "t.yaml", err);
     if (status)

@@ -69,6 +69,26 @@ static void test_scalars_stay_text(void **state)
     pji_yaml_fini(&doc); /* twice is fine */
 }
 
+/* Many escapes in one text: libfyaml cuts it into many pieces. */
+static void test_escapes(void **state)
+{
+    (void)state;
+    struct pji_str text = {0}, want = {0};
+    pji_str_add(&text, "a: \"");
+    for (int i = 0; i < 200; i++) {
+        pji_str_add(&text, "x\\n\\u00e9\\\"");
+        pji_str_add(&want, "x\né\"");
+    }
+    pji_str_add(&text, "\"\nb: 'it''s'\nc: >\n  one\n  two\n\n  three\n");
+    struct pji_yaml_doc doc = parse(pji_str_text(&text));
+    assert_string_equal(pji_yaml_get(&doc.root, "a")->text, pji_str_text(&want));
+    assert_string_equal(pji_yaml_get(&doc.root, "b")->text, "it's");
+    assert_string_equal(pji_yaml_get(&doc.root, "c")->text, "one two\nthree\n");
+    pji_yaml_fini(&doc);
+    pji_str_fini(&text);
+    pji_str_fini(&want);
+}
+
 static void assert_at(const struct pji_yaml *node, size_t line, size_t column)
 {
     assert_non_null(node);
@@ -258,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scalars_stay_text),
+        cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_positions),
         cmocka_unit_test(test_duplicate_keys),
         cmocka_unit_test(test_aliases),
