@@ -8,7 +8,8 @@
 enum { BURST_MAX = 160 };
 
 static const int64_t buffer_period_ns = PJI_NS_PER_S;
-static const int64_t slack_ns = 60 * PJI_NS_PER_MS; /* the sampler's ticks are not ours */
+static const int64_t buffer_retry_ns = 300 * PJI_NS_PER_MS; /* its depth is 2.4 s */
+static const int64_t slack_ns = 60 * PJI_NS_PER_MS;         /* the sampler's ticks are not ours */
 static const double anchor_share = 0.0007, alone_share = 0.01;
 static const int64_t anchor_min_ns = PJI_NS_PER_S, alone_min_ns = PJI_NS_PER_S / 2;
 
@@ -73,7 +74,8 @@ static void read_buffer(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api
     unsigned int n;
     pji_nvml_return code = pji_nvml_gpu_fetch(gpu, api, &n);
     int64_t now_ns = pji_now_ns(api->platform);
-    gpu->buffer_due_ns = now_ns + buffer_period_ns - slack_ns;
+    gpu->buffer_due_ns =
+        now_ns + (code == PJI_NVML_SUCCESS ? buffer_period_ns : buffer_retry_ns) - slack_ns;
     if (code != PJI_NVML_SUCCESS)
         put_failure(gpu, PJI_NVML_ROW_POWER, code, now_ns, sink);
     else

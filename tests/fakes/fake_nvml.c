@@ -19,7 +19,7 @@ static struct {
     struct fake_script script;
     int64_t zero_ns;      /* CLOCK_MONOTONIC at time zero */
     int64_t zero_wall_ns; /* CLOCK_REALTIME at time zero */
-    const int64_t *mono_ns, *wall_ns;
+    int64_t *mono_ns, *wall_ns;
     uint64_t n_calls[FAKE_CALLS];
     struct fake_row rows[RING_MAX];
     char why[160];
@@ -28,7 +28,7 @@ static struct {
 fake_nvml_use_clock_fn fake_nvml_use_clock;
 fake_nvml_calls_fn fake_nvml_calls;
 
-EXPORT void fake_nvml_use_clock(const int64_t *mono_ns, const int64_t *wall_ns)
+EXPORT void fake_nvml_use_clock(int64_t *mono_ns, int64_t *wall_ns)
 {
     fake.mono_ns = mono_ns;
     fake.wall_ns = wall_ns;
@@ -72,24 +72,49 @@ static int64_t since_zero(void)
     return mono_ns - fake.zero_ns;
 }
 
-/* Counts, sleeps and says what the script wants this call to return. */
-static pji_nvml_return enter(enum fake_call call, int gpu)
+static void pass(int64_t dur_ns)
 {
-    int64_t latency_ns = fake.script.latency_ns[call];
-    (void)__atomic_add_fetch(&fake.n_calls[call], 1, __ATOMIC_RELAXED);
-    if (latency_ns > 0) {
-        struct timespec wait = {.tv_sec = latency_ns / 1000000000,
-                                .tv_nsec = latency_ns % 1000000000};
+    if (fake.mono_ns) {
+        *fake.mono_ns += dur_ns;
+        *fake.wall_ns += dur_ns;
+    } else if (dur_ns > 0) {
+        struct timespec wait = {.tv_sec = dur_ns / 1000000000, .tv_nsec = dur_ns % 1000000000};
         (void)nanosleep(&wait, NULL);
     }
+}
+
+/* The rule that is in force for this call now. */
+static const struct fake_rule *find_rule(const struct fake_rule *rules, size_t n,
+                                         enum fake_call call, int gpu)
+{
     double t_s = (double)since_zero() / 1e9;
-    for (size_t i = 0; i < fake.script.n_rules; i++) {
-        const struct fake_rule *rule = &fake.script.rules[i];
-        if (rule->call == call && (rule->gpu < 0 || rule->gpu == gpu) && t_s >= rule->from_s &&
-            t_s < rule->to_s)
-            return (pji_nvml_return)rule->code;
-    }
-    return PJI_NVML_SUCCESS;
+    for (size_t i = 0; i < n; i++)
+        if (rules[i].call == call && (rules[i].gpu < 0 || rules[i].gpu == gpu) &&
+            t_s >= rules[i].from_s && t_s < rules[i].to_s)
+            return &rules[i];
+    return NULL;
+}
+
+/* Half of the latency, after which the value is taken; counts. */
+static void enter(enum fake_call call)
+{
+    (void)__atomic_add_fetch(&fake.n_calls[call], 1, __ATOMIC_RELAXED);
+    pass(fake.script.latency_ns[call] / 2);
+}
+
+/* The other half; what the script wants this call to return. */
+static pji_nvml_return leave(enum fake_call call, int gpu)
+{
+    const struct fake_rule *rule = find_rule(fake.script.rules, fake.script.n_rules, call, gpu);
+    pass(fake.script.latency_ns[call] - fake.script.latency_ns[call] / 2);
+    return rule ? (pji_nvml_return)rule->code : PJI_NVML_SUCCESS;
+}
+
+/* What the curve says, or what the script wants instead. */
+static int64_t value_of(enum fake_call call, int gpu, enum fake_kind kind)
+{
+    const struct fake_rule *rule = find_rule(fake.script.values, fake.script.n_values, call, gpu);
+    return rule ? (int64_t)rule->code : fake_curve_at(&fake.script.curve, kind, since_zero());
 }
 
 /* A device is the address of its UUID. */
@@ -120,16 +145,17 @@ static pji_nvml_return start(void)
     }
     memset(fake.n_calls, 0, sizeof fake.n_calls);
     now(&fake.zero_ns, &fake.zero_wall_ns);
-    return enter(FAKE_INIT, -1);
+    enter(FAKE_INIT);
+    return leave(FAKE_INIT, -1);
 }
 
 static pji_nvml_return handle(unsigned int index, pji_nvml_device *device)
 {
     if (index >= fake.script.n_gpus)
         return PJI_NVML_INVALID_ARGUMENT;
-    pji_nvml_return code = enter(FAKE_HANDLE, (int)index);
+    enter(FAKE_HANDLE);
     *device = (pji_nvml_device)(void *)fake.script.uuids[index];
-    return code;
+    return leave(FAKE_HANDLE, (int)index);
 }
 
 /* ---- the library ---- */
@@ -231,11 +257,10 @@ EXPORT pji_nvml_return nvmlDeviceGetPciInfo(pji_nvml_device device, struct pji_n
 
 EXPORT pji_nvml_return nvmlDeviceGetPowerUsage(pji_nvml_device device, unsigned int *power_mw)
 {
-    pji_nvml_return code = enter(FAKE_POWER, gpu_of(device));
-    *power_mw = fake.script.overridden[FAKE_POWER]
-                    ? (unsigned int)fake.script.values[FAKE_POWER]
-                    : (unsigned int)fake_curve_at(&fake.script.curve, FAKE_K_USAGE, since_zero());
-    return code;
+    int gpu = gpu_of(device);
+    enter(FAKE_POWER);
+    *power_mw = (unsigned int)value_of(FAKE_POWER, gpu, FAKE_K_USAGE);
+    return leave(FAKE_POWER, gpu);
 }
 
 EXPORT pji_nvml_return nvmlDeviceGetPowerManagementLimit(pji_nvml_device device,
@@ -249,17 +274,21 @@ EXPORT pji_nvml_return nvmlDeviceGetPowerManagementLimit(pji_nvml_device device,
 EXPORT pji_nvml_return nvmlDeviceGetTemperature(pji_nvml_device device, int sensor,
                                                 unsigned int *temp_c)
 {
+    int gpu = gpu_of(device);
     (void)sensor;
-    *temp_c = (unsigned int)fake_curve_at(&fake.script.curve, FAKE_K_TEMP, since_zero());
-    return enter(FAKE_TEMPERATURE, gpu_of(device));
+    enter(FAKE_TEMPERATURE);
+    *temp_c = (unsigned int)value_of(FAKE_TEMPERATURE, gpu, FAKE_K_TEMP);
+    return leave(FAKE_TEMPERATURE, gpu);
 }
 
 EXPORT pji_nvml_return nvmlDeviceGetClockInfo(pji_nvml_device device, int type,
                                               unsigned int *clock_mhz)
 {
+    int gpu = gpu_of(device);
     (void)type;
-    *clock_mhz = (unsigned int)fake_curve_at(&fake.script.curve, FAKE_K_SMCLK, since_zero());
-    return enter(FAKE_CLOCK, gpu_of(device));
+    enter(FAKE_CLOCK);
+    *clock_mhz = (unsigned int)value_of(FAKE_CLOCK, gpu, FAKE_K_SMCLK);
+    return leave(FAKE_CLOCK, gpu);
 }
 
 #ifndef FAKE_NVML_OLD
@@ -315,12 +344,10 @@ EXPORT pji_nvml_return nvmlDeviceGetMigMode(pji_nvml_device device, unsigned int
 EXPORT pji_nvml_return nvmlDeviceGetTotalEnergyConsumption(pji_nvml_device device,
                                                            unsigned long long *energy_mj)
 {
-    pji_nvml_return code = enter(FAKE_ENERGY, gpu_of(device));
-    *energy_mj =
-        fake.script.overridden[FAKE_ENERGY]
-            ? fake.script.values[FAKE_ENERGY]
-            : (unsigned long long)fake_curve_at(&fake.script.curve, FAKE_K_COUNTER, since_zero());
-    return code;
+    int gpu = gpu_of(device);
+    enter(FAKE_ENERGY);
+    *energy_mj = (unsigned long long)value_of(FAKE_ENERGY, gpu, FAKE_K_COUNTER);
+    return leave(FAKE_ENERGY, gpu);
 }
 
 static union pji_nvml_value typed(uint64_t value)
@@ -337,37 +364,49 @@ static union pji_nvml_value typed(uint64_t value)
     }
 }
 
-EXPORT pji_nvml_return nvmlDeviceGetSamples(pji_nvml_device device, int type,
-                                            unsigned long long last_seen_us, int *value_type,
-                                            unsigned int *n, struct pji_nvml_sample *samples)
+static unsigned int fill(int gpu, size_t ring, uint64_t last_seen_us,
+                         struct pji_nvml_sample *samples, unsigned int room)
 {
-    pji_nvml_return code = enter(FAKE_SAMPLES, gpu_of(device));
-    size_t ring = fake.script.ring < RING_MAX ? fake.script.ring : RING_MAX, filled = 0;
-    if (code != PJI_NVML_SUCCESS || type != PJI_NVML_TOTAL_POWER_SAMPLES)
-        return code != PJI_NVML_SUCCESS ? code : PJI_NVML_NOT_SUPPORTED;
-    *value_type = fake.script.value_type;
-    if (!samples) {
-        *n = (unsigned int)ring;
-        return PJI_NVML_SUCCESS;
-    }
+    unsigned int filled = 0;
     (void)pthread_mutex_lock(&fake.lock);
+    const struct fake_rule *rule =
+        find_rule(fake.script.values, fake.script.n_values, FAKE_SAMPLES, gpu);
     size_t have = fake_curve_samples(&fake.script.curve, since_zero(), fake.rows, ring);
-    for (size_t i = 0; i < have && filled < *n; i++) {
+    for (size_t i = 0; i < have && filled < room; i++) {
         uint64_t device_us = (uint64_t)(fake.rows[i].t_ns + fake.zero_wall_ns) / 1000;
-        uint64_t value = fake.script.overridden[FAKE_SAMPLES] ? fake.script.values[FAKE_SAMPLES]
-                                                              : (uint64_t)fake.rows[i].value;
+        uint64_t value = rule ? (uint64_t)rule->code : (uint64_t)fake.rows[i].value;
         if (device_us > last_seen_us)
             samples[filled++] = (struct pji_nvml_sample){device_us, typed(value)};
     }
     (void)pthread_mutex_unlock(&fake.lock);
-    *n = (unsigned int)filled;
-    return filled ? PJI_NVML_SUCCESS : PJI_NVML_NOT_FOUND;
+    return filled;
+}
+
+EXPORT pji_nvml_return nvmlDeviceGetSamples(pji_nvml_device device, int type,
+                                            unsigned long long last_seen_us, int *value_type,
+                                            unsigned int *n, struct pji_nvml_sample *samples)
+{
+    int gpu = gpu_of(device);
+    size_t ring = fake.script.ring < RING_MAX ? fake.script.ring : RING_MAX;
+    *value_type = fake.script.value_type;
+    if (type != PJI_NVML_TOTAL_POWER_SAMPLES)
+        return PJI_NVML_NOT_SUPPORTED;
+    if (!samples) {
+        *n = (unsigned int)ring;
+        return leave(FAKE_SAMPLES, gpu);
+    }
+    enter(FAKE_SAMPLES);
+    *n = fill(gpu, ring, last_seen_us, samples, *n);
+    pji_nvml_return code = leave(FAKE_SAMPLES, gpu);
+    return code == PJI_NVML_SUCCESS && *n == 0 ? PJI_NVML_NOT_FOUND : code;
 }
 
 EXPORT pji_nvml_return nvmlDeviceGetCurrentClocksThrottleReasons(pji_nvml_device device,
                                                                  unsigned long long *reasons)
 {
-    *reasons = (unsigned long long)fake_curve_at(&fake.script.curve, FAKE_K_THROTTLE, since_zero());
-    return enter(FAKE_THROTTLE, gpu_of(device));
+    int gpu = gpu_of(device);
+    enter(FAKE_THROTTLE);
+    *reasons = (unsigned long long)value_of(FAKE_THROTTLE, gpu, FAKE_K_THROTTLE);
+    return leave(FAKE_THROTTLE, gpu);
 }
 #endif

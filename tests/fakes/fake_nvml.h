@@ -12,8 +12,9 @@ enum { FAKE_GPUS = 16, FAKE_RULES = 32 };
 
 /* ---- for tests in the same process, through dlsym ---- */
 
-/* Both pointers are read at every call from now on; NULL: the machine's clocks. */
-typedef void fake_nvml_use_clock_fn(const int64_t *mono_ns, const int64_t *wall_ns);
+/* Both are read at every call from now on, and a call's latency moves them instead of sleeping;
+ * NULL: the machine's clocks. */
+typedef void fake_nvml_use_clock_fn(int64_t *mono_ns, int64_t *wall_ns);
 /* Calls of a function since init, by its short name ("energy"); 0 for an unknown one. */
 typedef uint64_t fake_nvml_calls_fn(const char *call);
 
@@ -34,7 +35,7 @@ enum fake_call {
 struct fake_rule {
     enum fake_call call;
     int gpu; /* -1: all */
-    long code;
+    long long code;
     double from_s, to_s;
 };
 
@@ -73,8 +74,8 @@ struct fake_script {
     int64_t latency_ns[FAKE_CALLS];
     struct fake_rule rules[FAKE_RULES];
     size_t n_rules;
-    bool overridden[FAKE_CALLS];
-    uint64_t values[FAKE_CALLS];
+    struct fake_rule values[FAKE_RULES]; /* code is the value */
+    size_t n_values;
     int value_type;
     size_t ring;
     char clock_file[256];

@@ -64,12 +64,13 @@ static bool parse_call(const char *text, enum fake_call *call, const char **end)
     return false;
 }
 
-static bool parse_rule(struct fake_script *script, const char *text)
+/* call[:GPU]=NUMBER[@FROM_S[-TO_S]] */
+static bool parse_timed(struct fake_rule *rules, size_t *n, const char *text)
 {
     struct fake_rule rule = {.gpu = -1, .from_s = 0, .to_s = 1e18};
     const char *at;
     char *end;
-    if (script->n_rules == FAKE_RULES || !parse_call(text, &rule.call, &at))
+    if (*n == FAKE_RULES || !parse_call(text, &rule.call, &at))
         return false;
     if (*at == ':') {
         rule.gpu = (int)strtol(at + 1, &end, 10);
@@ -77,14 +78,19 @@ static bool parse_rule(struct fake_script *script, const char *text)
     }
     if (*at != '=')
         return false;
-    rule.code = strtol(at + 1, &end, 10);
+    rule.code = (long long)strtoull(at + 1, &end, 0);
     if (*end == '@') {
         rule.from_s = strtod(end + 1, &end);
         if (*end == '-')
             rule.to_s = strtod(end + 1, &end);
     }
-    script->rules[script->n_rules++] = rule;
+    rules[(*n)++] = rule;
     return *end == '\0';
+}
+
+static bool parse_rule(struct fake_script *script, const char *text)
+{
+    return parse_timed(script->rules, &script->n_rules, text);
 }
 
 static bool parse_latency(struct fake_script *script, const char *text)
@@ -99,13 +105,7 @@ static bool parse_latency(struct fake_script *script, const char *text)
 
 static bool parse_value(struct fake_script *script, const char *text)
 {
-    enum fake_call call;
-    const char *at;
-    if (!parse_call(text, &call, &at) || *at != '=')
-        return false;
-    script->overridden[call] = true;
-    script->values[call] = strtoull(at + 1, NULL, 0);
-    return true;
+    return parse_timed(script->values, &script->n_values, text);
 }
 
 static bool each(struct fake_script *script, const char *name,
