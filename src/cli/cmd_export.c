@@ -12,12 +12,15 @@ static const struct pji_option options[] = {
     {0},
 };
 
+static pj_status unwritten(struct pj_error *err)
+{
+    return pji_fail_errno(err, errno, "the table could not be written to standard output");
+}
+
 static pj_status print(void *context, const char *text, size_t len, struct pj_error *err)
 {
     (void)context;
-    if (fwrite(text, 1, len, stdout) == len)
-        return PJ_OK;
-    return pji_fail_errno(err, errno, "the table could not be written to standard output");
+    return fwrite(text, 1, len, stdout) == len ? PJ_OK : unwritten(err);
 }
 
 static int run(const struct pji_args *args)
@@ -35,7 +38,7 @@ static int run(const struct pji_args *args)
     if (st == PJ_OK)
         st = pji_store_export(store, json ? PJI_EXPORT_JSON : PJI_EXPORT_CSV, print, NULL, &err);
     if (st == PJ_OK && fflush(stdout) != 0)
-        st = print(NULL, "", 1, &err);
+        st = unwritten(&err);
     (void)pji_store_close(store, NULL);
     if (st == PJ_OK)
         return 0;

@@ -1,0 +1,330 @@
+#!/usr/bin/python3
+"""check, status and export as a user meets them: whole programs, real studies of kind command.
+
+    study_commands.py --build BUILD
+Output is TAP. Nothing outside a temporary folder is touched; only children of this test are ended.
+"""
+import argparse
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+GOOD = """\
+study: exits
+question: Which exit codes fail?
+factors:
+  code: [0, 3]
+  name: ["2.0", '2', "a, \\"b\\""]
+exclude: [{code: 3, name: ["2.0", '2']}]
+repetitions: 2
+order: {seed: 11}
+engine: {kind: command, run: [sh, -c, "exit ${code}", $name]}
+limits: {attempts: 1, trial: 20s}
+"""
+
+SLOW = """\
+study: slow
+factors: {wait: ['0', 60]}
+repetitions: 1
+order: {seed: 2}
+engine: {kind: command, run: [sleep, $wait]}
+limits: {trial: 2m}
+"""
+
+
+class Failed(Exception):
+    pass
+
+
+def check(condition, words):
+    if not condition:
+        raise Failed(words)
+
+
+class Bench:
+    def __init__(self, build):
+        self.perjoule = os.path.join(build, "src", "cli", "perjoule")
+        self.dir = tempfile.mkdtemp(prefix="perjoule-e2e-")
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(name)
+
+    def env(self, **more):
+        env = dict(os.environ, PERJOULE_LIBEXEC=os.path.dirname(self.perjoule))
+        env.update(more)
+        return env
+
+    def run(self, *words, want=0, cwd=None, **env):
+        done = subprocess.run([self.perjoule, *words], stdin=subprocess.DEVNULL, capture_output=True,
+                              cwd=cwd or self.dir, env=self.env(**env), timeout=120, check=False)
+        if want is not None and done.returncode != want:
+            raise Failed("%s: exit code %d, not %d\n%s%s" %
+                         (" ".join(words), done.returncode, want, done.stdout.decode(),
+                          done.stderr.decode()))
+        return done
+
+    def run_as_stranger(self, *words):
+        """As a user who may not write here, where this test may become one."""
+        if os.geteuid() != 0:
+            return self.run(*words)
+        try:
+            done = subprocess.run([self.perjoule, *words], stdin=subprocess.DEVNULL,
+                                  capture_output=True, cwd="/", env=self.env(), timeout=120,
+                                  user=65534, group=65534, extra_groups=[], check=False)
+        except PermissionError:  # the build folder is closed to others
+            return self.run(*words)
+        check(done.returncode == 0, "%r: %d %r" % (words, done.returncode, done.stderr))
+        return done
+
+    def start(self, *words):
+        return subprocess.Popen([self.perjoule, *words], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.dir,
+                                env=self.env())
+
+
+def tree(path):
+    found = {}
+    for folder, _, names in os.walk(path):
+        for name in names:
+            full = os.path.join(folder, name)
+            with open(full, "rb") as file:
+                found[full] = file.read()
+    return found
+
+
+# ---- check ----
+
+def test_check_prints_the_plan(bench):
+    bench.write("good.yaml", GOOD)
+    before = tree(bench.dir)
+    text = bench.run("check", "good.yaml").stdout.decode()
+    for words in ("exits", "Which exit codes fail?", "code: 0, 3", "8 = 4 cells x 2 repetitions",
+                  "in 2 blocks", "seed 11", 'code=3 name=a, "b"', "at least 0 s", "disk"):
+        check(words in text, "'%s' is not in\n%s" % (words, text))
+    check(tree(bench.dir) == before, "check left something behind")
+
+
+def test_check_is_the_same_every_time(bench):
+    path = bench.write("good.yaml", GOOD)
+    first = bench.run("check", path).stdout
+    for env in ({}, {"LC_ALL": "de_DE.UTF-8"}, {"LC_ALL": "C", "TZ": "Asia/Tokyo"}):
+        check(bench.run("check", path, **env).stdout == first, "another text under %r" % env)
+    json_first = bench.run("check", "--json", path).stdout
+    check(bench.run("check", path, "--json").stdout == json_first, "another JSON")
+
+
+def test_check_json(bench):
+    path = bench.write("good.yaml", GOOD)
+    plan = json.loads(bench.run("check", "--json", path).stdout)
+    check(plan["trials"] == 8 and plan["cells"] == 4 and plan["blocks"] == 2, "counts")
+    check(plan["factors"] == {"code": ["0", "3"], "name": ["2.0", "2", 'a, "b"']}, "factors")
+    check([t["trial"] for t in plan["order"]] == list(range(1, 9)), "order")
+    for block in (1, 2):
+        cells = sorted(t["cell"] for t in plan["order"] if t["block"] == block)
+        check(cells == [0, 1, 2, 3], "block %d is not complete: %r" % (block, cells))
+    check(len(plan["plan_sha256"]) == 64 and plan["seed"] == "11", "digest and seed")
+    check(plan["estimate"]["least_s"] == 0 and plan["estimate"]["most_s"] == 8 * 35, "time")
+    check(plan["estimate"]["expected_s"] is None, "nobody stated a speed")
+    check(plan["errors"] == [] and plan["warnings"] == [], "problems")
+
+
+def test_check_refuses(bench):
+    path = bench.write("bad.yaml", GOOD.replace("repetitions", "repetition"))
+    done = bench.run("check", path, want=2)
+    words = "%s:7:1: unknown key 'repetition', did you mean 'repetitions'?" % path
+    check(words in done.stderr.decode(), done.stderr.decode())
+    check(done.stdout == b"", "a plan was printed all the same")
+    errors = json.loads(bench.run("check", "--json", path, want=2).stdout)["errors"]
+    check(errors[0]["line"] == 7 and errors[0]["column"] == 1, "place")
+    for words in (["check"], ["check", "a", "b"], ["check", "none.yaml"], ["check", "--jsn", path],
+                  ["check", "--tok-per-s", "0", path], ["check", "--tok-per-s", "1,5", path]):
+        check(bench.run(*words, want=2).stderr != b"", "%r says nothing" % words)
+    check(not os.path.exists(bench.path("none")), "something was made")
+
+
+def test_check_names_every_problem(bench):
+    path = bench.write("bad.yaml", GOOD.replace("code: 3, name", "cod: 3, name")
+                       .replace("seed: 11", "seed: x").replace("trial: 20s", "trial: 20"))
+    lines = bench.run("check", path, want=2).stderr.decode().splitlines()
+    check(len(lines) == 3, "\n".join(lines))
+    for line, words in zip(lines, ("did you mean 'code'?", "'x'", "20s")):
+        check(line.startswith("perjoule: " + path + ":") and words in line, line)
+
+
+# ---- status and export ----
+
+def finished(bench):
+    path = bench.write("good.yaml", GOOD)
+    bench.run("run", path, "--out", bench.path("out"), want=1)
+    return bench.path("out")
+
+
+def test_finished_study(bench):
+    out = finished(bench)
+    status = json.loads(bench.run("status", "--json", out).stdout)
+    check(status["study"] == "exits" and status["trials"] == 8, "study")
+    states = status["states"]
+    check(states["failed"] == 2, "two trials exit with 3: %r" % states)
+    check(states["done"] + states["invalid"] == 6, "six exit with 0: %r" % states)
+    check(status["runner"] == {"alive": False}, "nobody runs")
+    failed = [t for t in status["unsuccessful"] if t["state"] == "failed"]
+    check([t["reason"] for t in failed] == ["command_exit_3"] * 2, "reasons: %r" % failed)
+    text = bench.run("status", out).stdout.decode()
+    check("command_exit_3, after 1 attempt" in text and 'name=a, "b"' in text, text)
+
+    plan = json.loads(bench.run("check", "--json", "good.yaml").stdout)["order"]
+    csv_text = bench.run("export", out).stdout.decode()
+    rows = list(csv.DictReader(io.StringIO(csv_text, newline="")))
+    check(csv_text.endswith("\r\n") and len(rows) == 8, "rows")
+    for row, trial in zip(rows, plan):
+        check(row["trial"] == str(trial["trial"]), "planned order")
+        check(row["code"] == trial["factors"]["code"] and row["name"] == trial["factors"]["name"],
+              "levels as written")
+        check(row["state"] == "failed" if row["code"] == "3" else row["state"] != "failed", "state")
+        check(row["attempt"] == "1" and row["block"] == str(trial["block"]), "attempt and block")
+        check(None not in row and None not in row.values(), "a row of another length")
+    table = json.loads(bench.run("export", "--format", "json", out).stdout)
+    names = {name for trial in table["trials"] for name in trial["results"]}
+    check(names and all(set(t["results"]) == names for t in table["trials"]), "one set of results")
+    check(names <= set(rows[0]), "JSON and CSV name the same results")
+    for trial, row in zip(table["trials"], rows):
+        for name, result in trial["results"].items():
+            if result["value"] is None:
+                check(row[name] == "" and result["reason"], "%s: missing has a reason" % name)
+            else:
+                check(float(row[name]) == result["value"], "%s differs" % name)
+    check(bench.run("export", "-f", "csv", out).stdout.decode() == csv_text, "same table twice")
+    check(bench.run("export", out, LC_ALL="de_DE.UTF-8").stdout.decode() == csv_text, "locale")
+
+
+def test_read_only_copy(bench):
+    out = finished(bench)
+    copy = bench.path("copy")
+    shutil.copytree(out, copy)
+    before = tree(copy)
+    for folder, _, _ in os.walk(copy):
+        os.chmod(folder, 0o555)
+    try:
+        os.chmod(bench.dir, 0o755)
+        here, there = bench.run("export", out).stdout, bench.run_as_stranger("export", copy).stdout
+        check(here == there, "the copy exports something else")
+        bench.run_as_stranger("status", copy)
+        check(tree(copy) == before, "reading changed the copy")
+    finally:
+        for folder, _, _ in os.walk(copy):
+            os.chmod(folder, 0o755)
+
+
+def wait_for(words, test, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = test()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise Failed("waited %d s for %s" % (seconds, words))
+
+
+def test_running_and_cut_off(bench):
+    path, out = bench.write("slow.yaml", SLOW), bench.path("slow")
+    runner = bench.start("run", path, "--out", out)
+    try:
+        def running():
+            if not os.path.exists(out):
+                return None
+            status = json.loads(bench.run("status", "--json", out).stdout)
+            slow = [t for t in status["running"] if t["treatment"] == "wait=60"]
+            return status if slow else None
+        status = wait_for("the slow trial", running)
+        check(status["runner"]["alive"] and status["runner"]["pid"] == runner.pid, "%r" % status)
+        check("resume" not in status["next"], "advice to resume what runs")
+        text = bench.run("status", out).stdout.decode()
+        check("process %d" % runner.pid in text and "running    trial" in text, text)
+        refused = bench.run("resume", out, want=None)
+        check(refused.returncode != 0 and b"process %d" % runner.pid in refused.stderr,
+              "a second runner: %r" % refused.stderr)
+        rows = list(csv.DictReader(io.StringIO(bench.run("export", out).stdout.decode())))
+        check({r["state"] for r in rows} <= {"running", "planned", "done", "invalid"}, "states")
+    finally:
+        runner.send_signal(signal.SIGKILL)
+        runner.wait()
+    status = json.loads(bench.run("status", "--json", out).stdout)
+    check(not status["runner"]["alive"] and len(status["running"]) == 1, "%r" % status)
+    check(status["next"] == "perjoule resume " + out, status["next"])
+    text = bench.run("status", out).stdout.decode()
+    check("cut off" in text, text)
+    copy = bench.path("cut-copy")
+    shutil.copytree(out, copy)
+    os.chmod(copy, 0o555)
+    try:
+        os.chmod(bench.dir, 0o755)
+        there = json.loads(bench.run_as_stranger("status", "--json", copy).stdout)
+        check(there["states"] == status["states"] and not there["runner"]["alive"],
+              "the copy says something else")
+    finally:
+        os.chmod(copy, 0o755)
+
+
+def test_no_study(bench):
+    bench.write("file", "x")
+    os.mkdir(bench.path("empty"))
+    for command in ("status", "export"):
+        for words in ([], ["none"], ["empty"], ["file"], ["a", "b"]):
+            done = bench.run(command, *words, want=2)
+            check(done.stderr.startswith(b"perjoule: ") and done.stdout == b"",
+                  "%s %r: %r" % (command, words, done.stderr))
+    bench.run("export", "--format", "xml", "empty", want=2)
+    check(os.listdir(bench.path("empty")) == [], "reading made files")
+
+
+def test_full_pipe(bench):
+    out = finished(bench)
+    for words in (["check", "good.yaml"], ["status", out], ["export", out]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([bench.perjoule, *words], stdout=full, stderr=subprocess.PIPE,
+                                  cwd=bench.dir, env=bench.env(), timeout=60, check=False)
+        check(done.returncode == 1 and b"standard output" in done.stderr, "%r: %d %r" %
+              (words, done.returncode, done.stderr))
+
+
+TESTS = [test_check_prints_the_plan, test_check_is_the_same_every_time, test_check_json,
+         test_check_refuses, test_check_names_every_problem, test_finished_study,
+         test_read_only_copy, test_running_and_cut_off, test_no_study, test_full_pipe]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    build = os.path.abspath(parser.parse_args().build)
+    bad = 0
+    print("1..%d" % len(TESTS))
+    for number, test in enumerate(TESTS, 1):
+        bench = Bench(build)
+        name = test.__name__[5:].replace("_", " ")
+        try:
+            test(bench)
+            print("ok %d - %s" % (number, name), flush=True)
+        except (Failed, subprocess.TimeoutExpired, OSError, ValueError, KeyError) as error:
+            bad += 1
+            print("not ok %d - %s" % (number, name))
+            for line in (type(error).__name__ + ": " + str(error)).splitlines():
+                print("# " + line, flush=True)
+        finally:
+            shutil.rmtree(bench.dir, ignore_errors=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
