@@ -93,7 +93,9 @@ static double tail(double q, double k, double df, bool upper)
     long double nu = (long double)df;
     struct studentized s = {(long double)q, k, nu, upper};
     long double width = 1 / sqrtl(2 * nu);
-    long double peak = pji_peak(integrand, &s, 0, width);
+    /* far out, where the range alone underflows, the peak lies at small S */
+    long double start = q > 30 ? logl(30 / (long double)q) : 0;
+    long double peak = pji_peak(integrand, &s, start, width);
     long double constant = sqrtl(nu / pi) * expl(-pji_stirling_error(nu / 2));
     long double p = constant * pji_integrate(integrand, &s, peak, width);
     return (double)(p > 1 ? 1 : p);

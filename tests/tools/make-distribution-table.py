@@ -242,7 +242,7 @@ def range_tail(w, k):
         ratio = erfc((z + w) / sqrt(2)) / 2 / above
         drop = -expm1((k - 1) * log1p(-ratio)) if ratio < 1 else mpf(1)
         return exp(-z * z / 2) * above ** (k - 1) * drop
-    points = [-w / 2 + mpf(i) * 3 / 2 for i in range(-12, 13)]
+    points = [-w / 2 + mpf(i) / 2 for i in range(-24, 25)]
     return k / sqrt(2 * pi) * quad(inside, points)
 
 
@@ -259,7 +259,7 @@ def tukey():
         def outer(s):
             return const * s ** (v - 1) * exp(-v * s * s / 2) * range_tail(q * s, k)
         w = 1 / sqrt(2 * v)
-        points = [mpf("1e-9"), mpf("0.02"), mpf("0.06")] + linspace(mpf("0.12"), 1 + 12 * w, 9)
+        points = [mpf("1e-9"), mpf("0.02"), mpf("0.06")] + linspace(mpf("0.12"), 1 + 12 * w, 15)
         emit("tukey_upper", quad(outer, points, method="gauss-legendre"), q, k, v)
 
 

@@ -1,10 +1,8 @@
 /* Every number of the reference table (issue: the oracle), group by group, through the functions
  * that make the program's own output. Skipped where the shared folder is absent. */
-#include "golden_table.h"
-#include "golden_value.h"
+#include "golden_world.h"
 
 #include "analysis/by.h"
-#include "shared.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,74 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-struct world {
-    struct golden_table rep;
-    struct golden_table run;
-    struct golden_table unbalanced;
-    struct golden_values values;
-    bool ready;
-};
-
-/* runs of lines with the same id whose group matches */
-typedef json_t *compute_fn(const struct world *world, const char *id);
-
-static bool has_group(const char *id, const char *group)
-{
-    size_t len = strlen(group);
-    return !strncmp(id, group, len) && (id[len] == '/' || !id[len]);
-}
-
-static void check_group(void **state, const char *group, compute_fn *compute)
-{
-    const struct world *world = *state;
-    if (!world->ready) {
-        print_message("# the reference values are not here\n");
-        skip();
-    }
-    struct golden_count count = {0, 0};
-    const struct golden_values *all = &world->values;
-    for (size_t first = 0; first < all->n;) {
-        size_t end = first + 1;
-        while (end < all->n && !strcmp(all->v[end].id, all->v[first].id))
-            end++;
-        if (has_group(all->v[first].id, group)) {
-            json_t *got = compute(world, all->v[first].id);
-            golden_compare(all->v + first, end - first, got, &count);
-            json_decref(got);
-        }
-        first = end;
-    }
-    print_message("# %s: %zu of %zu agree\n", group, count.agreed, count.total);
-    assert_true(count.total > 0);
-    assert_int_equal(count.agreed, count.total);
-}
-
-/* "group/table/response/by…" cut at the slashes */
-struct address {
-    char text[256];
-    const char *part[5];
-    size_t n;
-};
-
-static void split_id(const char *id, struct address *a)
-{
-    snprintf(a->text, sizeof a->text, "%s", id);
-    a->n = 0;
-    char *save = NULL;
-    for (char *p = strtok_r(a->text, "/", &save); p && a->n < 5; p = strtok_r(NULL, "/", &save))
-        a->part[a->n++] = p;
-}
-
-static const struct golden_table *table_of(const struct world *world, const char *name)
-{
-    if (!strcmp(name, "run"))
-        return &world->run;
-    if (!strcmp(name, "unbalanced"))
-        return &world->unbalanced;
-    assert_string_equal(name, "rep");
-    return &world->rep;
-}
 
 /* rows of one task and two generations: "generation[task=CB]" */
 static void restrict_to_task(const struct golden_table *from, const char *task,
@@ -199,41 +129,6 @@ static void test_shapiro(void **state)
     check_group(state, "shapiro", compute_shapiro);
 }
 
-static int setup(void **state)
-{
-    static struct world world;
-    char table[4096];
-    char values[4096];
-    *state = &world;
-    world.ready = pjt_shared(table, sizeof table, "oracle/greenlab-run-table.csv") &&
-                  pjt_shared(values, sizeof values, "oracle/greenlab-golden.tsv");
-    if (!world.ready)
-        return 0;
-    golden_load(table, &world.rep, &world.run);
-    golden_values_load(&world.values, values);
-    bool keep[900];
-    const double *repetition = golden_column(&world.rep, "repetition");
-    for (size_t i = 0; i < world.rep.n; i++) {
-        size_t run = golden_factor(&world.rep, "run")->code[i];
-        size_t r = (size_t)repetition[i];
-        keep[i] = (3 * run + r) % 4 != 0 && !(run % 5 == 0 && r >= 12);
-    }
-    golden_subset(&world.rep, keep, &world.unbalanced);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *world = *state;
-    if (world->ready) {
-        golden_free(&world->rep);
-        golden_free(&world->run);
-        golden_free(&world->unbalanced);
-        golden_values_free(&world->values);
-    }
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,5 +138,5 @@ int main(void)
         cmocka_unit_test(test_wilcoxon),    cmocka_unit_test(test_cliff),
         cmocka_unit_test(test_ttest),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }
