@@ -193,12 +193,15 @@ static pj_status model_read(void *context, struct pji_reading_sink *sink, struct
 {
     struct state *state = context;
     struct pji_cpu_stat stat;
-    int64_t before_ns = pji_now_ns(state->platform);
-    int failed = read_stat(state, &stat);
-    int64_t now_ns = before_ns + (pji_now_ns(state->platform) - before_ns) / 2;
-    int64_t since_ns;
+    int64_t before_ns, now_ns, since_ns;
+    int failed;
 
     (void)err;
+    if (state->handle < 0)
+        return PJ_OK;
+    before_ns = pji_now_ns(state->platform);
+    failed = read_stat(state, &stat);
+    now_ns = before_ns + (pji_now_ns(state->platform) - before_ns) / 2;
     if (failed) {
         put_failed(state, sink, now_ns, failed);
         return PJ_OK;

@@ -102,9 +102,9 @@ static pj_status replay_open(void *context, const struct pji_source_env *env,
     struct pji_trace_reader *reader = NULL;
     pj_status status;
 
+    state->platform = env->platform;
     if (!env->replay_path)
         return PJ_OK;
-    state->platform = env->platform;
     state->table = table;
     status = pji_trace_reader_new(&reader, env->replay_path, &visitor, err);
     if (!status)
