@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -451,6 +452,99 @@ static void test_lost_status(void **state)
     assert_int_equal(process.pidfd, -1);
 }
 
+/* Signals that interrupt the wait neither end nor prolong it. */
+static void test_interrupted_wait(void **state)
+{
+    (void)state;
+    struct sigaction handled = {.sa_handler = on_signal}; /* no SA_RESTART */
+    struct sigaction before;
+    struct itimerval often = {{0, 3000}, {0, 3000}}, never = {{0, 0}, {0, 0}};
+    struct pji_process process = {0};
+    struct pji_spawn how = spawn_of(ARGV("sleep", "1000"));
+    struct timespec start, end;
+    assert_int_equal(sigaction(SIGALRM, &handled, &before), 0);
+    assert_int_equal(pji_process_spawn(&process, &how, NULL), PJ_OK);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    pj_status status = pji_process_wait(&process, 100 * PJI_NS_PER_MS, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    pji_process_end(&process, 10 * PJI_NS_PER_S);
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    assert_int_equal(status, PJ_ETIMEOUT);
+    assert_true((end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000 >= 99);
+    assert_true(process.reaped);
+}
+
+static size_t count_fds(void)
+{
+    size_t n = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+enum { SPAWNS = 25 };
+
+static void *spawn_many(void *arg)
+{
+    size_t *failures = arg;
+    for (int i = 0; i < SPAWNS; i++) {
+        struct pji_process process = {0};
+        struct pji_spawn how = spawn_of(i % 5 == 4 ? ARGV("/no/such/program") : ARGV("true"));
+        how.hold = i % 2 == 0;
+        pj_status status = pji_process_spawn(&process, &how, NULL);
+        if (status == PJ_OK && how.hold)
+            status = pji_process_release(&process, NULL);
+        if (i % 5 == 4) {
+            *failures += status != PJ_ENOTFOUND;
+            continue;
+        }
+        *failures += status != PJ_OK || pji_process_wait(&process, -1, NULL) != PJ_OK ||
+                     process.wait_status != 0;
+    }
+    return NULL;
+}
+
+/* Threads that start children at the same time; and no descriptor is left. */
+static void test_threads(void **state)
+{
+    (void)state;
+    enum { N = 4 };
+    pthread_t threads[N];
+    size_t failures[N] = {0};
+    size_t before = count_fds();
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, spawn_many, &failures[i]), 0);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(failures[i], 0);
+    }
+    assert_int_equal(count_fds(), before);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* A foreign process that ignores TERM; and one that has ended but is not reaped. */
+static void test_stubborn_foreign(void **state)
+{
+    (void)state;
+    struct pji_process process = {0};
+    struct pji_spawn how = spawn_of(ARGV("sh", "-c", "trap '' TERM; echo; exec sleep 1000"));
+    int ends[2];
+    char c;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    how.fd_out = ends[1];
+    assert_int_equal(pji_process_spawn(&process, &how, NULL), PJ_OK);
+    assert_int_equal(read(ends[0], &c, 1), 1);
+    close(ends[0]);
+    close(ends[1]);
+    uint64_t ticks = process.start_ticks;
+    assert_int_equal(pji_process_end_foreign(process.pid, ticks, 20 * PJI_NS_PER_MS, NULL), PJ_OK);
+    assert_int_equal(pji_process_end_foreign(process.pid, ticks, 0, NULL), PJ_OK); /* a zombie */
+    assert_int_equal(pji_process_wait(&process, 10 * PJI_NS_PER_S, NULL), PJ_OK);
+    assert_int_equal(pji_process_exit_code(process.wait_status), 128 + SIGKILL);
+}
+
 /* The child goes when the program that started it goes. */
 static void test_death_signal(void **state)
 {
@@ -495,6 +589,9 @@ int main(void)
         cmocka_unit_test(test_start_ticks_of_odd_name),
         cmocka_unit_test(test_lost_status),
         cmocka_unit_test(test_death_signal),
+        cmocka_unit_test(test_interrupted_wait),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_stubborn_foreign),
     };
     return cmocka_run_group_tests_name("process", tests, NULL, NULL);
 }
