@@ -64,7 +64,7 @@ pj_status pji_sha256_finish(struct pji_sha256 *sha, char hex[PJI_SHA256_HEX], st
         hex[2 * i] = digits[raw[i] >> 4];
         hex[2 * i + 1] = digits[raw[i] & 15];
     }
-    hex[2 * SHA256_SIZE] = '\0';
+    hex[PJI_SHA256_HEX - 1] = '\0';
     return PJ_OK;
 }
 

@@ -161,12 +161,12 @@ static pj_status check_keys(struct build *build, const struct pji_yaml *map)
 {
     if (map->n < 2)
         return PJ_OK;
-    const struct pji_yaml **keys = pji_zalloc(map->n, sizeof(const struct pji_yaml *), build->err);
+    const struct pji_yaml **keys = pji_zalloc(map->n, sizeof(void *), build->err);
     if (!keys)
         return PJ_ENOMEM;
     for (size_t i = 0; i < map->n; i++)
         keys[i] = &map->keys[i];
-    qsort(keys, map->n, sizeof *keys, compare_keys);
+    qsort(keys, map->n, sizeof(void *), compare_keys);
     pj_status status = PJ_OK;
     for (size_t i = 1; i < map->n && !status; i++) {
         const struct pji_yaml *key = keys[i];
