@@ -6,6 +6,7 @@
 #include "core/json.h"
 #include "core/num.h"
 #include "lab/forecast.h"
+#include "lab/runner.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct check {
     struct pji_plan plan;
     struct pji_forecast forecast;
     double tok_per_s;
+    struct pj_error preflight; /* what `run` would refuse here; another machine may have it */
 };
 
 /* ---- as text ---- */
@@ -208,7 +210,13 @@ static json_t *plan_json(const struct check *c)
     json_object_set_new(root, "order", order_json(c));
     json_object_set_new(root, "estimate", forecast_json(c));
     json_object_set_new(root, "errors", problems_json(&c->study.errors));
-    json_object_set_new(root, "warnings", problems_json(&c->study.warnings));
+    json_t *warnings = problems_json(&c->study.warnings);
+    if (c->preflight.code) {
+        json_t *item = json_object();
+        json_object_set_new(item, "text", json_string(c->preflight.text));
+        json_array_append_new(warnings, item);
+    }
+    json_object_set_new(root, "warnings", warnings);
     return root;
 }
 
@@ -242,6 +250,8 @@ static pj_status prepare(struct check *c, const char *path, struct pj_error *err
         st = pji_plan_make(&c->plan, &c->study, err);
     if (st == PJ_OK)
         st = pji_forecast_make(&c->forecast, &c->study, &c->plan, &c->workload, c->tok_per_s, err);
+    if (st == PJ_OK)
+        (void)pji_study_preflight(&c->study, &c->preflight);
     return st;
 }
 
@@ -256,6 +266,8 @@ static int check(struct check *c, const char *path, bool json)
         print_json(plan_json(c));
     } else {
         pji_cli_say_problems(&c->study);
+        if (c->preflight.code)
+            fprintf(stderr, "perjoule: warning: run would refuse here: %s\n", c->preflight.text);
         print_plan(c);
         print_forecast(c);
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { FACTORS_MOST = 64 };
 
@@ -26,6 +27,19 @@ static bool check_factor_name(struct pji_study *study, const struct pji_yaml *ke
             pji_study_error(study, key,
                             "'%s' cannot name a factor: the export has a column of that name",
                             key->text);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Names become columns and environment variables, where case may not count. */
+static bool check_case(struct pji_study *study, const struct pji_yaml *key)
+{
+    for (size_t f = 0; f < study->n_factors; f++) {
+        if (strcasecmp(study->factors[f].name, key->text) == 0) {
+            pji_study_error(study, key, "factors '%s' and '%s' differ in capitals only: rename one",
+                            study->factors[f].name, key->text);
             return false;
         }
     }
@@ -61,7 +75,7 @@ static void add_level(struct pji_study *study, struct pji_factor *factor,
 static void parse_factor(struct pji_study *study, const struct pji_yaml *key,
                          const struct pji_yaml *levels)
 {
-    if (!check_factor_name(study, key))
+    if (!check_factor_name(study, key) || !check_case(study, key))
         return;
     if (levels->kind != PJI_YAML_SEQUENCE || levels->n == 0) {
         pji_study_error(study, levels, "factor '%s' needs a list of levels: write %s: [a, b]",

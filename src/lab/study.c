@@ -205,6 +205,24 @@ static void parse_work(struct pji_study *study)
         pji_parse_tasks(study, node);
 }
 
+static void warn_of(struct pji_study *study, const struct pji_yaml *key)
+{
+    struct pji_str name = {0};
+    for (const char *c = key->text; *c; c++)
+        pji_str_addc(&name, (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c));
+    if (study->engine->is_command)
+        pji_study_warn(study, key,
+                       "factor '%s' is not named in engine: the program sees it only as the "
+                       "environment variable PERJOULE_FACTOR_%s",
+                       key->text, pji_str_text(&name));
+    else
+        pji_study_warn(study, key,
+                       "factor '%s' is never used: its levels differ in name only; write ${%s} in "
+                       "engine, load or task",
+                       key->text, key->text);
+    pji_str_fini(&name);
+}
+
 static void warn_unused(struct pji_study *study)
 {
     const struct pji_yaml *root = &study->doc.root, *factors = pji_yaml_get(root, "factors");
@@ -214,21 +232,9 @@ static void warn_unused(struct pji_study *study)
     pji_study_uses(study, study->engine_node, used);
     pji_study_uses(study, study->load_node, used);
     pji_study_uses(study, pji_yaml_get(root, "task"), used);
-    for (size_t f = 0; f < study->n_factors; f++) {
-        const char *name = study->factors[f].name;
-        if (used[f])
-            continue;
-        if (study->engine->is_command)
-            pji_study_warn(study, &factors->keys[f],
-                           "factor '%s' is not named in engine: the program sees it only as the "
-                           "environment variable %s",
-                           name, name);
-        else
-            pji_study_warn(study, &factors->keys[f],
-                           "factor '%s' is never used: its levels differ in name only; write "
-                           "${%s} in engine, load or task",
-                           name, name);
-    }
+    for (size_t f = 0; f < study->n_factors; f++)
+        if (!used[f])
+            warn_of(study, &factors->keys[f]);
     free(used);
 }
 

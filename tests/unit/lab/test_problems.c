@@ -61,6 +61,7 @@ static const struct row rows[] = {
     {"study: x\nfactors: {2x: [1]}\nrepetitions: 2\n" CMD, "2:11", "'2x' cannot name a factor"},
     {"study: x\nfactors: {a.b: [1]}\nrepetitions: 2\n" CMD, "2:11", "'a.b' cannot name"},
     {"study: x\nfactors: {block: [1]}\nrepetitions: 2\n" CMD, "2:11", "column of that name"},
+    {"study: x\nfactors: {a: [1], A: [1]}\nrepetitions: 2\n" CMD, "2:19", "capitals only"},
     /* exclusions */
     {HEAD "exclude: {size: [3B]}\n" CMD, "4:10", "exclude must be a list"},
     {HEAD "exclude: [3B]\n" CMD, "4:11", "must map factors to levels"},

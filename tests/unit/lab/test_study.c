@@ -198,7 +198,7 @@ static void test_warnings(void **state)
     parse(&s, "study: x\nrepetitions: 1\nfactors: {a: [1]}\n"
               "engine: {kind: command, run: [env]}\n");
     assert_int_equal(s.warnings.n, 1);
-    assert_non_null(strstr(s.warnings.items[0].text, "environment variable a"));
+    assert_non_null(strstr(s.warnings.items[0].text, "environment variable PERJOULE_FACTOR_A"));
     pji_study_fini(&s);
 }
 
