@@ -104,8 +104,9 @@ static struct pji_flight *take_slot(struct pji_run *run)
         return NULL;
     struct pji_flight *f = NULL;
     size_t n = run->n_flights + 1;
-    if (pji_array_reserve(&run->flights, &run->flights_cap, n, sizeof *run->flights, run->err) ||
-        pji_array_reserve(&run->idle, &run->idle_cap, n, sizeof *run->idle, run->err) ||
+    if (pji_array_reserve(&run->flights, &run->flights_cap, n, sizeof(struct pji_flight *),
+                          run->err) ||
+        pji_array_reserve(&run->idle, &run->idle_cap, n, sizeof(struct pji_flight *), run->err) ||
         pji_flight_new(&f, run, (int64_t)run->n_flights, run->err)) {
         pji_run_out_of_memory(run);
         return NULL;

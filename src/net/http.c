@@ -136,7 +136,7 @@ static const struct pji_transfer_hooks hooks = {
 static pj_status add_shard(struct pji_http *http, struct pj_error *err)
 {
     pj_status status = pji_array_reserve(&http->shards, &http->shards_cap, http->n_shards + 1,
-                                         sizeof *http->shards, err);
+                                         sizeof(struct pji_shard *), err);
     struct pji_shard *shard = status ? NULL : pji_zalloc(1, sizeof *shard, err);
     if (!shard)
         return PJ_ENOMEM;
@@ -225,7 +225,7 @@ static pj_status get_transfer(struct pji_http *http, struct pji_transfer **out,
 {
     if (!http->unused) {
         pj_status status = pji_array_reserve(&http->transfers, &http->cap, http->n + 1,
-                                             sizeof *http->transfers, err);
+                                             sizeof(struct pji_transfer *), err);
         if (!status && http->n / SHARD_SIZE >= http->n_shards)
             status = add_shard(http, err);
         if (!status)

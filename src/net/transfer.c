@@ -168,6 +168,8 @@ static void set_body(struct pji_transfer *t, const struct pji_http_request *r)
 pj_status pji_transfer_prepare(struct pji_transfer *t, const struct pji_http_request *r,
                                struct pj_error *err)
 {
+    if (!r->method || !r->url)
+        return pji_fail(err, PJ_EINVAL, "an HTTP request needs a method and a URL");
     if (!is_clean(r->method) || !is_clean(r->url) || !is_clean(r->content_type))
         return pji_fail(err, PJ_EINVAL,
                         "an HTTP method, URL or content type holds a control character");

@@ -91,13 +91,13 @@ pj_status pji_accuracy_compute(struct pji_accuracy *out, const struct pji_answer
                                  .majority_baseline = missing};
     if (n == 0)
         return PJ_OK;
-    const struct pji_answer **sorted = pji_zalloc(n, sizeof *sorted, err);
+    const struct pji_answer **sorted = pji_zalloc(n, sizeof(struct pji_answer *), err);
     const char **labels = pji_zalloc(n, sizeof *labels, err);
     pj_status status = sorted && labels ? PJ_OK : PJ_ENOMEM;
     if (sorted && labels) {
         for (size_t i = 0; i < n; i++)
             sorted[i] = &answers[i];
-        qsort(sorted, n, sizeof *sorted, by_item);
+        qsort(sorted, n, sizeof(struct pji_answer *), by_item);
         status = add_groups(out, sorted, n, labels, err);
     }
     if (!status && labels) {

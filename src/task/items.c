@@ -127,13 +127,13 @@ static int by_id(const void *a, const void *b)
 
 static pj_status check_ids(const struct pji_items *items, struct pj_error *err)
 {
-    const struct pji_item **sorted = pji_zalloc(items->n, sizeof *sorted, err);
+    const struct pji_item **sorted = pji_zalloc(items->n, sizeof(struct pji_item *), err);
     const struct pji_item *twin = NULL, *first = NULL;
     if (!sorted)
         return PJ_ENOMEM;
     for (size_t i = 0; i < items->n; i++)
         sorted[i] = &items->items[i];
-    qsort(sorted, items->n, sizeof *sorted, by_id);
+    qsort(sorted, items->n, sizeof(struct pji_item *), by_id);
     for (size_t i = 1; i < items->n; i++)
         if (strcmp(sorted[i - 1]->id, sorted[i]->id) == 0 &&
             (!twin || sorted[i]->line < twin->line)) {
