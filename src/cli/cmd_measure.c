@@ -121,7 +121,10 @@ static void follow(struct run *run)
             break;
     }
     run->end_ns = pji_now_ns(&run->instruments.platform);
+    pji_tally_end(&run->tally, run->end_ns);
     pji_tally_take(&run->tally, true);
+    if (pji_meter_settle(run->instruments.meter))
+        pji_tally_take(&run->tally, true);
 }
 
 static int exec_failed(const struct run *run, pj_status status, const struct pj_error *err)
@@ -154,6 +157,7 @@ static int start_child(struct run *run)
     }
     pji_tally_take(&run->tally, true);
     run->start_ns = pji_now_ns(&run->instruments.platform);
+    pji_tally_start(&run->tally, run->start_ns);
     status = pji_process_release(&run->child, &err);
     if (status) {
         pji_process_end(&run->child, 0);

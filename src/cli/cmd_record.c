@@ -150,7 +150,9 @@ static pj_status record(struct recorder *recorder, struct pj_error *err)
         status = take_readings(recorder, true, err);
     if (!status)
         status = loop(recorder, err);
-    /* the last reading, then the footer; both are lost only on a reader that went away */
+    /* the last reading, then the footer; both are lost only on a reader that went away. What
+       lags shall have shown the end of the last window by then */
+    (void)pji_meter_settle(recorder->instruments.meter);
     if (!status)
         status = take_readings(recorder, true, err);
     if (!status)

@@ -46,6 +46,30 @@ static void put_readings(struct pji_tally *tally, const struct pji_reading *read
         stream_status(tally, pji_stream_readings(tally->stream, readings, n, &err), &err);
 }
 
+void pji_tally_start(struct pji_tally *tally, int64_t start_ns)
+{
+    for (size_t i = 0; i < tally->n; i++)
+        pji_clip_start(&tally->clips[i], start_ns);
+}
+
+void pji_tally_end(struct pji_tally *tally, int64_t end_ns)
+{
+    for (size_t i = 0; i < tally->n; i++)
+        pji_clip_end(&tally->clips[i], end_ns);
+}
+
+static pj_status add_reading(struct pji_tally *tally, const struct pji_reading *reading,
+                             struct pj_error *err)
+{
+    struct pji_reading out[2];
+    size_t n = pji_clip_add(&tally->clips[reading->channel], reading, out);
+    pj_status status = PJ_OK;
+
+    for (size_t i = 0; i < n && !status; i++)
+        status = pji_series_add(&tally->series[reading->channel], &out[i], err);
+    return status;
+}
+
 void pji_tally_take(struct pji_tally *tally, bool edge)
 {
     struct pji_meter *meter = tally->instruments->meter;
@@ -59,7 +83,7 @@ void pji_tally_take(struct pji_tally *tally, bool edge)
     for (size_t i = 0; suspended_ns > 0 && i < tally->n; i++)
         pji_series_suspend(&tally->series[i], suspended_ns);
     for (size_t i = 0; i < n && !status; i++)
-        status = pji_series_add(&tally->series[readings[i].channel], &readings[i], &err);
+        status = add_reading(tally, &readings[i], &err);
     if (status)
         pji_tally_trouble(tally, &err);
     put_readings(tally, readings, n, suspended_ns);
@@ -78,12 +102,27 @@ void pji_tally_pump(struct pji_tally *tally)
         stream_status(tally, pji_stream_pump(tally->stream, &err), &err);
 }
 
+static void finish_clips(struct pji_tally *tally)
+{
+    struct pji_reading out;
+    struct pj_error err = {0};
+    pj_status status = PJ_OK;
+
+    for (size_t i = 0; i < tally->n && !status; i++) {
+        if (pji_clip_finish(&tally->clips[i], &out))
+            status = pji_series_add(&tally->series[i], &out, &err);
+    }
+    if (status)
+        pji_tally_trouble(tally, &err);
+}
+
 void pji_tally_finish(struct pji_tally *tally)
 {
     struct pji_str line = {0};
     struct pj_error err = {0};
     pj_status status;
 
+    finish_clips(tally);
     if (!tally->stream)
         return;
     pji_instruments_footer(tally->instruments, &line);
@@ -124,9 +163,12 @@ pj_status pji_tally_init(struct pji_tally *tally, struct pji_instruments *instru
 
     tally->instruments = instruments;
     tally->series = pji_zalloc(table->n + 1, sizeof *tally->series, err);
-    if (!tally->series)
+    tally->clips = pji_zalloc(table->n + 1, sizeof *tally->clips, err);
+    if (!tally->series || !tally->clips)
         return PJ_ENOMEM;
     tally->n = table->n;
+    for (size_t i = 0; i < table->n; i++)
+        pji_clip_init(&tally->clips[i], &table->channels[i]);
     for (size_t i = 0; i < table->n && !status; i++)
         status = pji_series_init(&tally->series[i], &table->channels[i], false, err);
     if (!status && trace_fd >= 0)
@@ -139,6 +181,7 @@ void pji_tally_fini(struct pji_tally *tally)
     for (size_t i = 0; i < tally->n; i++)
         pji_series_fini(&tally->series[i]);
     free(tally->series);
+    free(tally->clips);
     pji_stream_close(tally->stream);
     *tally = (struct pji_tally){0};
 }

@@ -8,11 +8,13 @@
 #define PJI_CLI_TALLY_H
 
 #include "cli/instruments.h"
+#include "energy/clip.h"
 #include "meter/stream.h"
 
 struct pji_tally {
     struct pji_instruments *instruments; /* borrowed */
     struct pji_series *series;           /* n: one for each channel */
+    struct pji_clip *clips;              /* n: cut the lagging ones to the run */
     size_t n;
     struct pji_stream *stream; /* NULL: no trace, or it failed */
     struct pj_error trouble;
@@ -24,12 +26,16 @@ pj_status pji_tally_init(struct pji_tally *tally, struct pji_instruments *instru
                          struct pj_error *err);
 void pji_tally_fini(struct pji_tally *tally);
 
+/* When the run began and ended: lagging instruments are cut there (energy/clip.h). The last sample
+ * is taken after pji_meter_settle. */
+void pji_tally_start(struct pji_tally *tally, int64_t start_ns);
+void pji_tally_end(struct pji_tally *tally, int64_t end_ns);
 /* Takes a sample (edge: from every instrument, now). */
 void pji_tally_take(struct pji_tally *tally, bool edge);
 /* Descriptor to poll for POLLOUT, then pump; -1: nothing waits. */
 int pji_tally_poll_fd(const struct pji_tally *tally);
 void pji_tally_pump(struct pji_tally *tally);
-/* Writes the trace's footer and what still waits. */
+/* No sample comes any more. Writes the trace's footer and what still waits. */
 void pji_tally_finish(struct pji_tally *tally);
 /* Keeps err unless a failure is kept already. */
 void pji_tally_trouble(struct pji_tally *tally, const struct pj_error *err);

@@ -30,9 +30,7 @@ void pji_clip_start(struct pji_clip *clip, int64_t start_ns)
 
 void pji_clip_end(struct pji_clip *clip, int64_t end_ns)
 {
-    clip->to_ns = end_ns + clip->lag_ns;
-    if (!clip->on)
-        clip->ended = true;
+    clip->to_ns = clip->on ? end_ns + clip->lag_ns : end_ns;
 }
 
 /* What the instrument would have read at t_ns, between readings a and b. */
@@ -67,6 +65,7 @@ size_t pji_clip_add(struct pji_clip *clip, const struct pji_reading *reading,
     clip->last = *reading;
     clip->has_last = true;
     if (!clip->on) {
+        clip->ended = reading->t_ns >= clip->to_ns;
         out[n++] = *reading;
         return n;
     }

@@ -8,7 +8,8 @@
  * gauge goes on with the value that held, a counter in proportion. Readings must therefore go on
  * until pji_settle_ns after the end.
  *
- * Channels without lag are not clipped: their readings at the edges are the edges. No allocation.
+ * Channels without lag are not clipped: their readings at the edges are the edges, and what comes
+ * after the first one at or after the end is not the window's. No allocation.
  */
 #ifndef PJI_ENERGY_CLIP_H
 #define PJI_ENERGY_CLIP_H
@@ -32,8 +33,7 @@ void pji_clip_init(struct pji_clip *clip, const struct pji_channel *channel);
 void pji_clip_start(struct pji_clip *clip, int64_t start_ns);
 void pji_clip_end(struct pji_clip *clip, int64_t end_ns);
 
-/* What the series shall get for this reading: 0 to 2 readings in `out`, in order. A channel that is
- * not clipped: the reading itself until pji_clip_end, then nothing. */
+/* What the series shall get for this reading: 0 to 2 readings in `out`, in order. */
 size_t pji_clip_add(struct pji_clip *clip, const struct pji_reading *reading,
                     struct pji_reading out[2]);
 /* No reading will come any more. Where the end was not reached: a failed reading there, so that the

@@ -192,6 +192,16 @@ static double edges_u2(const struct pji_series *s)
            squares * edge_ns * edge_ns;
 }
 
+/* A counter that never moved still hides up to what it had not published: no bare 0. */
+static double unmoved_u2(const struct pji_series *s)
+{
+    if (s->channel.kind != PJI_COUNTER || s->channel.role != PJI_ROLE_ENERGY || s->steps > 0) {
+        return 0;
+    }
+    double hidden_uj = pji_bound_mw(s) * (double)pji_refresh_ns(s) / 1e6;
+    return hidden_uj * hidden_uj / 3;
+}
+
 /* What failed readings at the two ends left unread. */
 static void bridge_ends(const struct pji_series *s, struct pj_energy *out, double *u2)
 {
@@ -230,7 +240,7 @@ static void total_of(const struct pji_series *s, const struct pj_energy *compani
                               .quality = s->quality | s->pending,
                               .value_j = pji_series_energy_uj(s) / 1e6};
     snprintf(out->com_id, sizeof out->com_id, "%s", s->channel.com_id);
-    double u2 = s->u2_uj2 + edges_u2(s);
+    double u2 = s->u2_uj2 + edges_u2(s) + unmoved_u2(s);
     double stall_ns = pji_stall_ns(s, s->last_t_ns);
     if (stall_ns > 0) {
         out->quality |= PJ_QUALITY_STALLED;

@@ -10,6 +10,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "energy/clip.h"
 #include "meter/lane.h"
 
 #include <errno.h>
@@ -35,12 +36,14 @@ struct pji_meter {
     struct pji_reading_sink sink;
     struct pji_meter_stats stats;
     int64_t interval_ns, lane_wait_ns;
+    int64_t tick_ns;      /* of the timer: the interval, but lanes are emptied in time */
     int64_t ahead_ns;     /* BOOTTIME - MONOTONIC at the last read */
     int64_t suspended_ns; /* its growth since the read before */
     int timer_fd;
 };
 
 #define LANE_WAIT_NS (2 * PJI_NS_PER_S)
+#define LANE_TICK_NS (5 * PJI_NS_PER_S)
 
 /* The two clocks are read one after the other: less than this is not a suspend. */
 #define SUSPEND_LEAST_NS (10 * PJI_NS_PER_MS)
@@ -72,11 +75,14 @@ static pj_status open_slot(struct pji_meter *meter, struct slot *slot, struct pj
     slot->open = true;
     slot->n_channels = meter->table.n - before;
     if (slot->ops->slow && slot->n_channels > 0) {
-        int64_t period_ns = slot->ops->min_period_ns > meter->interval_ns ? slot->ops->min_period_ns
-                                                                          : meter->interval_ns;
+        /* on its own schedule: a buffer of 2.4 s cannot wait for an interval of 10 s */
+        int64_t period_ns =
+            slot->ops->min_period_ns > 0 ? slot->ops->min_period_ns : meter->interval_ns;
 
         status =
             pji_lane_open(&slot->lane, slot->ops, slot->state, slot->n_channels, period_ns, err);
+        if (meter->tick_ns > LANE_TICK_NS)
+            meter->tick_ns = LANE_TICK_NS;
     }
     return status;
 }
@@ -120,7 +126,7 @@ pj_status pji_meter_open(struct pji_meter **out, const struct pji_meter_config *
         return PJ_ENOMEM;
     meter->env = config->env;
     meter->env.interval_ns = config->interval_ns;
-    meter->interval_ns = config->interval_ns;
+    meter->interval_ns = meter->tick_ns = config->interval_ns;
     meter->lane_wait_ns = config->lane_wait_ns > 0 ? config->lane_wait_ns : LANE_WAIT_NS;
     meter->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (meter->timer_fd < 0) {
@@ -266,10 +272,20 @@ static struct timespec timespec_from_ns(int64_t t_ns)
                              .tv_nsec = (long)(t_ns % PJI_NS_PER_S)};
 }
 
+bool pji_meter_settle(const struct pji_meter *meter)
+{
+    int64_t settle_ns = pji_settle_ns(meter->table.channels, meter->table.n);
+    struct timespec rest = timespec_from_ns(settle_ns);
+
+    while (settle_ns > 0 && nanosleep(&rest, &rest) < 0 && errno == EINTR)
+        ;
+    return settle_ns > 0;
+}
+
 pj_status pji_meter_timer_start(struct pji_meter *meter, struct pj_error *err)
 {
-    struct itimerspec schedule = {.it_interval = timespec_from_ns(meter->interval_ns),
-                                  .it_value = timespec_from_ns(meter->interval_ns)};
+    struct itimerspec schedule = {.it_interval = timespec_from_ns(meter->tick_ns),
+                                  .it_value = timespec_from_ns(meter->tick_ns)};
 
     if (timerfd_settime(meter->timer_fd, 0, &schedule, NULL) < 0)
         return pji_fail_errno(err, errno, "cannot start the sampling timer");

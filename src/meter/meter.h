@@ -44,6 +44,10 @@ pj_status pji_meter_sample(struct pji_meter *meter, const struct pji_reading **r
  * more than CLOCK_MONOTONIC); 0: it was not. For pji_series_suspend and the event "suspend". */
 int64_t pji_meter_suspended_ns(const struct pji_meter *meter);
 
+/* Waits until the instruments that lag have published what happened before now (energy/clip.h), and
+ * returns true; returns false at once when none lags. For the end of a window: read after it. */
+bool pji_meter_settle(const struct pji_meter *meter);
+
 /* Timer for the caller's poll loop: readable when a tick is due. */
 int pji_meter_timer_fd(const struct pji_meter *meter);
 pj_status pji_meter_timer_start(struct pji_meter *meter, struct pj_error *err);

@@ -9,7 +9,8 @@ enum { BURST_MAX = 160 };
 
 static const int64_t buffer_period_ns = PJI_NS_PER_S;
 static const int64_t buffer_retry_ns = 300 * PJI_NS_PER_MS; /* its depth is 2.4 s */
-static const int64_t slack_ns = 60 * PJI_NS_PER_MS;         /* the sampler's ticks are not ours */
+static const int64_t after_edge_ns = 100 * PJI_NS_PER_MS;
+static const int64_t slack_ns = 60 * PJI_NS_PER_MS; /* the sampler's ticks are not ours */
 static const double anchor_share = 0.0007, alone_share = 0.01;
 static const int64_t anchor_min_ns = PJI_NS_PER_S, alone_min_ns = PJI_NS_PER_S / 2;
 
@@ -82,24 +83,26 @@ static void read_buffer(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api
         pji_nvml_track_feed(&gpu->track, gpu->points, n, offset_ns, now_ns, BURST_MAX, sink);
 }
 
-static void schedule_counter(struct pji_nvml_gpu *gpu, int64_t now_ns, int64_t cost_ns)
+static void schedule_counter(struct pji_nvml_gpu *gpu, int64_t now_ns, int64_t cost_ns, bool edge)
 {
     bool anchor = gpu->channel[PJI_NVML_ROW_POWER] >= 0;
     double share = anchor ? anchor_share : alone_share;
     int64_t least_ns = anchor ? anchor_min_ns : alone_min_ns;
     gpu->counter_cost_ns += (cost_ns - gpu->counter_cost_ns) / 4;
     int64_t period_ns = (int64_t)((double)gpu->counter_cost_ns / share);
-    gpu->counter_due_ns = now_ns + (period_ns > least_ns ? period_ns : least_ns) - slack_ns;
+    period_ns = period_ns > least_ns ? period_ns : least_ns;
+    /* an edge lies a lag before its reading: the next one brackets it closely */
+    gpu->counter_due_ns = now_ns + (edge ? after_edge_ns : period_ns - slack_ns);
 }
 
-static void read_counter(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api,
+static void read_counter(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api, bool edge,
                          struct pji_reading_sink *sink)
 {
     unsigned long long energy_mj = 0;
     int64_t before_ns = pji_now_ns(api->platform);
     pji_nvml_return code = api->energy(gpu->device, &energy_mj);
     int64_t after_ns = pji_now_ns(api->platform), t_ns = middle(before_ns, after_ns);
-    schedule_counter(gpu, after_ns, after_ns - before_ns);
+    schedule_counter(gpu, after_ns, after_ns - before_ns, edge);
     if (code != PJI_NVML_SUCCESS)
         put_failure(gpu, PJI_NVML_ROW_ENERGY, code, t_ns, sink);
     else if (!pji_nvml_energy_sane(energy_mj))
@@ -165,7 +168,7 @@ void pji_nvml_gpu_read(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api,
         read_buffer(gpu, api, offset_ns, sink);
     if (!gpu->gone && gpu->channel[PJI_NVML_ROW_ENERGY] >= 0 &&
         (edge || now_ns >= gpu->counter_due_ns))
-        read_counter(gpu, api, sink);
+        read_counter(gpu, api, edge, sink);
     if (!gpu->gone && gpu->channel[PJI_NVML_ROW_USAGE] >= 0)
         read_usage(gpu, api, sink);
     if (!gpu->gone && now_ns >= gpu->slow_due_ns)
