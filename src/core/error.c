@@ -6,10 +6,8 @@
  */
 #include "core/error.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,24 +44,6 @@ const char *pj_status_name(pj_status status)
         return "canceled";
     default:
         return status > 0 ? "condition" : "unknown status";
-    }
-}
-
-pj_status pji_status_from_errno(int sys_errno)
-{
-    switch (sys_errno) {
-    case EACCES:
-    case EPERM:
-        return PJ_EACCESS;
-    case ENOENT:
-        return PJ_ENOTFOUND;
-    case ENOSPC:
-    case EDQUOT:
-        return PJ_ENOSPC;
-    case ENOMEM:
-        return PJ_ENOMEM;
-    default:
-        return PJ_EIO;
     }
 }
 

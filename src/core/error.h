@@ -9,6 +9,8 @@
 
 #include "perjoule/status.h"
 
+#include <errno.h>
+
 void pji_error_set(struct pj_error *err, pj_status code, int sys_errno, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -26,6 +28,23 @@ void pji_error_clear(struct pj_error *err);
     (pji_error_set((err), pji_status_from_errno(sys_errno), (sys_errno), __VA_ARGS__),             \
      pji_status_from_errno(sys_errno))
 
-pj_status pji_status_from_errno(int sys_errno) __attribute__((const));
+/* In the header so that static analysers see that it is never 0. */
+static inline pj_status pji_status_from_errno(int sys_errno)
+{
+    switch (sys_errno) {
+    case EACCES:
+    case EPERM:
+        return PJ_EACCESS;
+    case ENOENT:
+        return PJ_ENOTFOUND;
+    case ENOSPC:
+    case EDQUOT:
+        return PJ_ENOSPC;
+    case ENOMEM:
+        return PJ_ENOMEM;
+    default:
+        return PJ_EIO;
+    }
+}
 
 #endif
