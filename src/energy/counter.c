@@ -63,6 +63,33 @@ static double hidden_wraps(const struct pji_series *s, double step_uj, int64_t g
     return k * modulus;
 }
 
+/* A wrap that took more power than this channel is known to draw may have been a reset: then none
+ * of its energy is real. */
+static double doubt_u2(const struct pji_series *s, double step_uj, int64_t gap_ns)
+{
+    double most_ns = (double)gap_ns + (double)pji_refresh_ns(s) + (double)s->suspended_ns;
+    double bound_mw = pji_bound_mw(s);
+    return bound_mw > 0 && step_uj > bound_mw * most_ns / 1e6 ? step_uj * step_uj / 3 : 0;
+}
+
+/* Whether the counter can have wrapped: where no cap tells, a wrap over more than half the range is
+ * taken as what it looks like, a small step back. */
+static bool can_wrap(const struct pji_series *s, int64_t step_uj)
+{
+    int64_t modulus = s->channel.modulus;
+    return modulus > 0 && (s->channel.cap_mw > 0 || step_uj + modulus <= modulus / 2);
+}
+
+/* After a stall: did the step bring all of it? Only if it is more than the last gap can have taken,
+ * and not much less than the whole time should have. */
+static bool caught_up(const struct pji_series *s, int64_t t_ns, double step_uj)
+{
+    double last_gap_ns = (double)(t_ns - s->last_t_ns + pji_refresh_ns(s));
+    double whole_ns = (double)(t_ns - s->change_t_ns);
+    return step_uj > pji_bound_mw(s) * last_gap_ns / 1e6 &&
+           step_uj > s->mean_power_mw * whole_ns / 2e6;
+}
+
 /* The counter stood still over one or more readings before it moved at t_ns: when did the step
  * begin? Within the last refresh, unless that is too short for what was seen (it hung and caught
  * up). What was flat before that stays a flat step of its own. */
@@ -83,8 +110,8 @@ static pj_status end_tail(struct pji_series *s, int64_t t_ns, double step_uj, ui
     s->tail = false;
     *begin_ns = begin > s->change_t_ns ? begin : s->change_t_ns;
     uint32_t stalled = stall_ns > 0 ? PJ_QUALITY_STALLED : 0;
-    if (stall_ns > 0 && step_uj < s->mean_power_mw * (double)(t_ns - s->change_t_ns) / 2e6) {
-        s->u2_uj2 += pji_stall_u2(s, stall_ns, step_uj);
+    if (stall_ns > 0 && !caught_up(s, t_ns, step_uj)) {
+        s->u2_uj2 += pji_stall_u2(s, stall_ns, 0);
     }
     if (begin <= s->change_t_ns) {
         *quality |= stalled | pji_series_unpoint(s);
@@ -111,6 +138,18 @@ static pj_status stand(struct pji_series *s, int64_t t_ns, uint32_t quality, str
     return pji_series_mark(s, s->n - 1, quality | pending, err);
 }
 
+/* How high the power can have been right at the first and at the last reading: of two steps the
+ * higher one, or where a change inside the outer step leads to. */
+static void edge_power(struct pji_series *s, double power_mw)
+{
+    double before_mw = s->steps > 0 ? s->step_power_mw : power_mw;
+    if (s->steps < 2) {
+        s->first_power_mw = fmax(fmax(before_mw, power_mw), 2 * before_mw - power_mw);
+    }
+    s->last_power_mw = fmax(fmax(before_mw, power_mw), 2 * power_mw - before_mw);
+    s->step_power_mw = power_mw;
+}
+
 /* A good step of step_uj (whole counts). */
 static pj_status forward(struct pji_series *s, int64_t t_ns, int64_t value, int64_t step_uj,
                          uint32_t quality, struct pj_error *err)
@@ -120,6 +159,7 @@ static pj_status forward(struct pji_series *s, int64_t t_ns, int64_t value, int6
     double wraps_u2 = 0;
     double extra_uj = hidden_wraps(s, (double)step_uj, gap_ns, &wraps_u2);
     double moved_uj = (double)step_uj + extra_uj;
+    wraps_u2 += (quality & PJ_QUALITY_WRAP) != 0 ? doubt_u2(s, (double)step_uj, gap_ns) : 0;
     quality |= wraps_u2 > 0 ? PJ_QUALITY_AMBIGUOUS | PJI_POINT_GAP : 0;
     quality |= s->failed_since_ns != 0 ? PJI_POINT_GAP : 0;
     if (s->readings == 1 && s->channel.refresh_ns <= 0) {
@@ -134,9 +174,11 @@ static pj_status forward(struct pji_series *s, int64_t t_ns, int64_t value, int6
     pji_series_gain_uj(s, step_uj);
     pji_series_gain_uj(s, (int64_t)fmin(extra_uj, 9e18));
     s->u2_uj2 += wraps_u2;
-    s->good_uj += moved_uj;
-    s->good_ns += gap_ns;
-    s->mean_power_mw = s->good_uj * 1e6 / (double)s->good_ns;
+    if (wraps_u2 <= 0) {
+        s->good_uj += moved_uj;
+        s->good_ns += gap_ns;
+        s->mean_power_mw = s->good_uj * 1e6 / (double)s->good_ns;
+    }
     s->last_value = value;
     s->last_t_ns = t_ns;
     s->readings++;
@@ -146,9 +188,7 @@ static pj_status forward(struct pji_series *s, int64_t t_ns, int64_t value, int6
     double step_ns = (double)(at_ns - begin_ns);
     double power_mw = moved_uj * 1e6 / step_ns;
     double calm_mw = moved_uj * 1e6 / fmax(step_ns, (double)pji_refresh_ns(s));
-    s->first_power_mw = s->steps < 2 ? fmax(s->first_power_mw, power_mw) : s->first_power_mw;
-    s->last_power_mw = fmax(power_mw, s->steps > 0 ? s->step_power_mw : 0);
-    s->step_power_mw = power_mw;
+    edge_power(s, power_mw);
     s->peak_power_mw = fmax(s->peak_power_mw, calm_mw);
     s->steps++;
     s->change_t_ns = at_ns;
@@ -167,7 +207,8 @@ static pj_status rebase(struct pji_series *s, struct pj_error *err)
         0) { /* no power is known yet: begin here, the total bridges what was before */
         return start(s, t_ns, value, err);
     }
-    double gap_ns = (double)(t_ns - s->last_t_ns) + (double)s->suspended_ns;
+    int64_t from_ns = pji_stall_ns(s, s->last_t_ns) > 0 ? s->change_t_ns : s->last_t_ns;
+    double gap_ns = (double)(t_ns - from_ns) + (double)s->suspended_ns;
     double near_zero_uj = 2 * s->mean_power_mw * gap_ns / 1e6;
     double low_uj = dropped && (double)value <= near_zero_uj ? (double)value : 0;
     struct pji_bridge bridge = pji_bridge(s, gap_ns, low_uj);
@@ -215,7 +256,7 @@ pj_status pji_counter_add(struct pji_series *s, int64_t t_ns, int64_t value, str
     int64_t step_uj = value - s->last_value;
     int64_t elapsed_ns = t_ns - s->change_t_ns;
     uint32_t quality = 0;
-    if (step_uj < 0 && s->channel.modulus > 0) {
+    if (step_uj < 0 && can_wrap(s, step_uj)) {
         step_uj += s->channel.modulus;
         quality = PJ_QUALITY_WRAP;
     }

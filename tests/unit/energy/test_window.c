@@ -1,0 +1,399 @@
+/* Windows of counters and of held power: values by hand, edges, lags, companions, missing ones. */
+#include "feed.h"
+
+#include <errno.h>
+
+static struct pji_series s, u;
+
+static int open_counter(void **state)
+{
+    (void)state;
+    struct pji_channel c = counter_channel();
+    series_open(&s, &c, true);
+    return 0;
+}
+
+static int open_power(void **state)
+{
+    (void)state;
+    struct pji_channel c = power_channel();
+    series_open(&s, &c, true);
+    return 0;
+}
+
+static int close_series(void **state)
+{
+    (void)state;
+    pji_series_fini(&s);
+    pji_series_fini(&u);
+    return 0;
+}
+
+/* ---- counters ---- */
+
+/* 100 W for a second, then 300 W for a second, a reading each 100 ms. */
+static void ramp(void)
+{
+    int64_t value = 500;
+    for (int i = 0; i <= 20; i++) {
+        put(&s, i * 100 * MS, value);
+        value += i < 10 ? 10000000 : 30000000;
+    }
+}
+
+static void edges_at_readings_are_exact(void **state)
+{
+    (void)state;
+    ramp();
+    assert_true(window(&s, 0, 2000 * MS).value_j == 400);
+    assert_true(window(&s, 300 * MS, 1200 * MS).value_j == 70 + 60);
+    assert_true(window(&s, 0, 2000 * MS).value_j == total(&s).value_j);
+    assert_int_equal(window(&s, 0, 2000 * MS).quality, 0);
+    assert_true(window(&s, 700 * MS, 700 * MS).value_j == 0);
+}
+
+static void inside_a_step_is_interpolated(void **state)
+{
+    (void)state;
+    ramp();
+    assert_near(window(&s, 250 * MS, 1750 * MS).value_j, 75 + 225, 1e-9);
+    /* a step whose mean lies between its neighbours' holds a change: there an edge is least known
+     */
+    put(&s, 2100 * MS, 400000500 + 20000000);
+    put(&s, 2200 * MS, 400000500 + 30000000);
+    put(&s, 2300 * MS, 400000500 + 40000000);
+    double steady = window(&s, 350 * MS, 1650 * MS).u_ind_j;
+    struct pj_energy changing = window(&s, 350 * MS, 2050 * MS);
+    assert_near(changing.value_j, 65 + 300 + 10, 1e-9);
+    assert_true(changing.u_ind_j > 1.5 * steady);
+    assert_true(1.96 * changing.u_ind_j > 5); /* 300 W first and 100 W then: 5 J more */
+    /* both edges in one step */
+    struct pj_energy part = window(&s, 320 * MS, 370 * MS);
+    assert_near(part.value_j, 5, 1e-9);
+    assert_true(part.u_ind_j > 0 && part.u_ind_j < 1);
+}
+
+static void contiguous_windows_add_up(void **state)
+{
+    (void)state;
+    ramp();
+    double sum = 0;
+    for (int i = 0; i < 37; i++) {
+        sum += window(&s, i * 54 * MS, (i + 1) * 54 * MS).value_j;
+    }
+    assert_near(sum, window(&s, 0, 37 * 54 * MS).value_j, 1e-9);
+}
+
+static void components_by_hand(void **state)
+{
+    (void)state;
+    ramp();
+    s.channel.quantum = 100000; /* 0.1 J */
+    s.channel.edge_u_ns = 2 * MS;
+    struct pj_energy e = window(&s, 300 * MS, 600 * MS); /* 100 W at both edges */
+    double quantum = 0.1 / sqrt(6), phase = 100 * 1e-3 / sqrt(6), edge = 100 * 2e-3 * sqrt(2);
+    assert_near(e.u_ind_j, sqrt(quantum * quantum + phase * phase + edge * edge), 1e-9);
+    /* from 100 W to 300 W the age of the readings does not cancel */
+    e = window(&s, 300 * MS, 1700 * MS);
+    phase = hypot(100, 300) * 1e-3 / sqrt(12);
+    double late = 200 * 1e-3 / 2;
+    edge = hypot(100, 300) * 2e-3;
+    assert_near(e.u_ind_j, sqrt(quantum * quantum + phase * phase + late * late + edge * edge),
+                1e-9);
+}
+
+static void common_part_by_hand(void **state)
+{
+    (void)state;
+    s.channel.gain_rel = 0.03;
+    s.channel.offset_mw = 500;
+    ramp();
+    struct pj_energy e = window(&s, 0, 2000 * MS);
+    assert_near(e.u_gain_j, 12, 1e-9);
+    assert_near(e.u_com_j, hypot(12, 1), 1e-9);
+    e = total(&s);
+    assert_near(e.u_gain_j, 12, 1e-9);
+    assert_near(e.u_com_j, hypot(12, 1), 1e-9);
+}
+
+static void a_companion_carries_the_common_part(void **state)
+{
+    (void)state;
+    struct pji_channel c = counter_channel();
+    c.role = PJI_ROLE_UNCERTAINTY;
+    c.modulus = 0;
+    series_open(&u, &c, true);
+    s.channel.gain_rel = 0.03;
+    ramp();
+    for (int i = 0; i <= 20; i++) {
+        put(&u, i * 100 * MS, i * INT64_C(2000000));
+    }
+    struct pj_energy e;
+    pji_series_window(&s, &u, 500 * MS, 1500 * MS, &e);
+    assert_near(e.value_j, 200, 1e-9);
+    assert_near(e.u_com_j, 20, 1e-9);
+    assert_true(e.u_gain_j == 0);
+    pji_series_total(&s, &u, &e);
+    assert_near(e.u_com_j, 40, 1e-9);
+}
+
+static void a_companion_that_was_not_read(void **state)
+{
+    (void)state;
+    struct pji_channel c = counter_channel();
+    c.role = PJI_ROLE_UNCERTAINTY;
+    series_open(&u, &c, true);
+    ramp();
+    struct pj_energy e;
+    pji_series_window(&s, &u, 500 * MS, 1500 * MS, &e);
+    assert_int_equal(e.origin, PJ_ORIGIN_MISSING);
+    assert_non_null(strstr(e.reason, "uncertainty"));
+    s.channel.gain_rel = 0.03; /* the channel's own statement serves instead */
+    pji_series_window(&s, &u, 500 * MS, 1500 * MS, &e);
+    assert_near(e.u_com_j, 6, 1e-9);
+}
+
+static void outside_the_readings(void **state)
+{
+    (void)state;
+    ramp();
+    struct pj_energy e = window(&s, -50 * MS, 1000 * MS);
+    assert_near(e.value_j, 105, 1e-9);
+    assert_int_equal(e.quality, PJ_QUALITY_EDGE);
+    assert_true(e.u_ind_j > 5);
+    e = window(&s, 1000 * MS, 2050 * MS);
+    assert_near(e.value_j, 315, 1e-9);
+    assert_int_equal(e.quality, PJ_QUALITY_EDGE);
+    e = window(&s, -101 * MS, 1000 * MS);
+    assert_int_equal(e.origin, PJ_ORIGIN_MISSING);
+    assert_non_null(strstr(e.reason, "before the first"));
+    e = window(&s, 1000 * MS, 2101 * MS);
+    assert_int_equal(e.origin, PJ_ORIGIN_MISSING);
+    assert_non_null(strstr(e.reason, "after the last"));
+    e = window(&s, INT64_MIN, INT64_MAX);
+    assert_int_equal(e.origin, PJ_ORIGIN_MISSING);
+    e = window(&s, 500 * MS, 400 * MS);
+    assert_int_equal(e.origin, PJ_ORIGIN_MISSING);
+}
+
+static void nothing_read_is_missing(void **state)
+{
+    (void)state;
+    assert_int_equal(window(&s, 0, 1).origin, PJ_ORIGIN_MISSING);
+    put_status(&s, 0, PJI_READ_FAILED, EACCES);
+    assert_string_equal(window(&s, 0, 1).reason, "every read failed (EACCES)");
+    put(&s, 1, 5);
+    assert_int_equal(window(&s, 0, 1).origin, PJ_ORIGIN_MISSING);
+}
+
+static void the_lag_of_a_counter_moves_the_window(void **state)
+{
+    (void)state;
+    s.channel.lag_ns = 100 * MS;
+    ramp(); /* the power rose at 900 ms */
+    assert_near(window(&s, 900 * MS, 1000 * MS).value_j, 30, 1e-9);
+    assert_true(total(&s).value_j == 400);
+}
+
+/* A counter that steps every 100 ms, read every 20 ms: the phase is found, and edges between two
+ * steps are better known than the distance of readings. */
+static void the_phase_of_slow_refresh_is_found(void **state)
+{
+    (void)state;
+    s.channel.refresh_ns = 100 * MS;
+    for (int i = 0; i < 300; i++) {
+        int64_t t = i * 20 * MS + i * MS / 3; /* our readings drift against its steps */
+        int64_t steps = (t + 63 * MS) / (100 * MS);
+        put(&s, t, steps * 10000000);
+    }
+    struct pj_energy e = window(&s, 2000 * MS, 4000 * MS);
+    assert_near(e.value_j, 200, 0.5);
+    assert_int_equal(e.quality, 0);
+    assert_true(s.points[s.n - 2].phase_ns < 10 * MS);
+    assert_true(e.u_ind_j < 1);
+}
+
+static void a_series_without_points_knows_its_total_only(void **state)
+{
+    (void)state;
+    struct pji_channel c = counter_channel();
+    pji_series_fini(&s);
+    series_open(&s, &c, false);
+    ramp();
+    assert_true(window(&s, 0, 2000 * MS).value_j == 400);
+    struct pj_energy e = window(&s, 0, 1000 * MS);
+    assert_int_equal(e.quality, PJ_QUALITY_BRIDGED);
+    assert_true(fabs(e.value_j - 100) <= 1.96 * e.u_ind_j);
+}
+
+/* ---- power ---- */
+
+static void power_is_held(void **state)
+{
+    (void)state;
+    put(&s, 0, 100000);
+    put(&s, 20 * MS, 100000); /* equal values count */
+    put(&s, 40 * MS, 300000);
+    put(&s, 60 * MS, 50000);
+    put(&s, 80 * MS, 50000);
+    assert_near(total(&s).value_j, 2 + 2 + 6 + 1, 1e-12);
+    assert_int_equal(total(&s).origin, PJ_ORIGIN_INTEGRATED);
+    assert_near(window(&s, 10 * MS, 50 * MS).value_j, 1 + 2 + 3, 1e-12);
+    assert_near(window(&s, 60 * MS, 80 * MS).value_j, 1, 1e-12);
+    assert_int_equal(window(&s, 60 * MS, 80 * MS).quality, 0);
+}
+
+static void power_sums_are_exact(void **state)
+{
+    (void)state;
+    int64_t t = 0, pj = 0;
+    for (int i = 0; i < 100000; i++) {
+        put(&s, t, 333333 + i % 7);
+        int64_t step = 20 * MS + i % 11;
+        pj += i < 99999 ? (333333 + i % 7) * step : 0;
+        t += step;
+    }
+    assert_true(s.total_uj == pj / 1000000 && s.rest_pj == pj % 1000000);
+}
+
+static void the_lag_of_a_sensor_moves_the_window(void **state)
+{
+    (void)state;
+    s.channel.lag_ns = 20 * MS;
+    for (int i = 0; i < 100; i++) {
+        put(&s, i * 20 * MS, i < 50 ? 100000 : 600000);
+    }
+    assert_near(window(&s, 980 * MS, 1080 * MS).value_j, 60, 1e-9);
+    assert_near(window(&s, 880 * MS, 980 * MS).value_j, 10, 1e-9);
+    assert_near(window(&s, 1900 * MS, 1980 * MS).value_j, 48, 1e-9);
+    assert_int_equal(window(&s, 1900 * MS, 1980 * MS).quality, 0);
+}
+
+static void an_unknown_rest_of_the_lag_matters_at_changes_only(void **state)
+{
+    (void)state;
+    s.channel.lag_ns = 20 * MS;
+    s.channel.average_ns = 20 * MS;
+    for (int i = 0; i < 200; i++) {
+        put(&s, i * 20 * MS, i >= 50 && i < 100 ? 600000 : 100000);
+    }
+    s.channel.edge_u_ns = 5 * MS;
+    double on_edge = window(&s, 980 * MS, 1980 * MS).u_ind_j;
+    double steady = window(&s, 2500 * MS, 3500 * MS).u_ind_j;
+    assert_true(on_edge > 500 * 5e-3 * 0.7 && on_edge < 2 * 500 * 5e-3 * 1.5);
+    assert_true(steady < 0.01);
+}
+
+static void gaps_of_power_are_bridged(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        put(&s, i * 20 * MS, 200000);
+    }
+    put(&s, 1980 * MS, 400000); /* a second is missing */
+    put(&s, 2000 * MS, 400000);
+    struct pj_energy e = total(&s);
+    assert_near(e.value_j, 196 + 300 + 8, 1e-6);
+    assert_int_equal(e.quality, PJ_QUALITY_BRIDGED);
+    assert_true(e.u_ind_j > 150 && e.u_ind_j < 250); /* 0 to 700 W */
+    assert_int_equal(window(&s, 100 * MS, 900 * MS).quality, 0);
+    assert_int_equal(window(&s, 100 * MS, 1500 * MS).quality, PJ_QUALITY_BRIDGED);
+    assert_int_equal(window(&s, 1985 * MS, 2000 * MS).quality, 0);
+}
+
+static void slow_polling_is_no_gap(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        put(&s, i * 1000 * MS, 200000);
+    }
+    assert_int_equal(total(&s).quality, 0);
+    put_status(&s, 20000 * MS, PJI_READ_FAILED, EIO);
+    put(&s, 21000 * MS, 200000);
+    assert_int_equal(total(&s).quality, PJ_QUALITY_BRIDGED);
+}
+
+static void impossible_power_is_refused(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        put(&s, i * 20 * MS, i == 25 ? 4294967295 : i == 30 ? -5 : 200000);
+    }
+    struct pj_energy e = total(&s);
+    assert_near(e.value_j, 196, 1e-9);
+    assert_int_equal(e.quality, PJ_QUALITY_CAPPED);
+    assert_int_equal(window(&s, 0, 400 * MS).quality, 0);
+    assert_int_equal(window(&s, 400 * MS, 900 * MS).quality, PJ_QUALITY_CAPPED);
+}
+
+static void power_without_a_value_is_missing(void **state)
+{
+    (void)state;
+    put(&s, 0, -1);
+    assert_int_equal(total(&s).origin, PJ_ORIGIN_MISSING);
+    assert_int_equal(window(&s, 0, 10).origin, PJ_ORIGIN_MISSING);
+    put(&s, 20 * MS, 100000);
+    assert_near(window(&s, 20 * MS, 30 * MS).value_j, 1, 1e-9); /* held, as far as it may */
+    assert_int_equal(window(&s, 20 * MS, 30 * MS).quality, PJ_QUALITY_EDGE);
+    assert_int_equal(window(&s, 20 * MS, 60 * MS).origin, PJ_ORIGIN_MISSING);
+}
+
+static void huge_power_never_overflows(void **state)
+{
+    (void)state;
+    s.channel.cap_mw = 1e300;
+    put(&s, 0, INT64_MAX);
+    put(&s, INT64_C(1) << 62, INT64_MAX);
+    struct pj_energy e = total(&s);
+    assert_true(e.value_j > 0);
+}
+
+/* ---- AUX ---- */
+
+static void the_mean_of_a_gauge_is_weighted(void **state)
+{
+    (void)state;
+    s.channel.role = PJI_ROLE_AUX;
+    put(&s, 0, 40);
+    put(&s, 100 * MS, 50);
+    put(&s, 400 * MS, 60);
+    assert_near(pji_series_mean(&s, 0, 400 * MS), (40 + 3 * 50) / 4.0, 1e-12);
+    assert_near(pji_series_mean(&s, -100 * MS, 200 * MS), 45, 1e-12);
+    assert_near(pji_series_mean(&s, 500 * MS, 600 * MS), 60, 1e-12);
+    assert_true(isnan(pji_series_mean(&s, -100 * MS, 0)));
+    assert_true(isnan(pji_series_mean(&s, 100 * MS, 100 * MS)));
+    assert_int_equal(window(&s, 0, 1).origin, PJ_ORIGIN_MISSING);
+    assert_int_equal(total(&s).origin, PJ_ORIGIN_MISSING);
+}
+
+#define with_counter(f) cmocka_unit_test_setup_teardown(f, open_counter, close_series)
+#define with_power(f)   cmocka_unit_test_setup_teardown(f, open_power, close_series)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_counter(edges_at_readings_are_exact),
+        with_counter(inside_a_step_is_interpolated),
+        with_counter(contiguous_windows_add_up),
+        with_counter(components_by_hand),
+        with_counter(common_part_by_hand),
+        with_counter(a_companion_carries_the_common_part),
+        with_counter(a_companion_that_was_not_read),
+        with_counter(outside_the_readings),
+        with_counter(nothing_read_is_missing),
+        with_counter(the_lag_of_a_counter_moves_the_window),
+        with_counter(the_phase_of_slow_refresh_is_found),
+        with_counter(a_series_without_points_knows_its_total_only),
+        with_power(power_is_held),
+        with_power(power_sums_are_exact),
+        with_power(the_lag_of_a_sensor_moves_the_window),
+        with_power(an_unknown_rest_of_the_lag_matters_at_changes_only),
+        with_power(gaps_of_power_are_bridged),
+        with_power(slow_polling_is_no_gap),
+        with_power(impossible_power_is_refused),
+        with_power(power_without_a_value_is_missing),
+        with_power(huge_power_never_overflows),
+        with_power(the_mean_of_a_gauge_is_weighted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
