@@ -322,7 +322,7 @@ static void stop_lets_the_rest_finish(void **state)
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(write(ends[1], "x", 1), 1);
-    fixture_open(&f, ARGS("--ttft-ms", "30"), 20, 2);
+    fixture_open(&f, ARGS("--ttft-ms", "300"), 20, 2);
     f.plan.stop_fd = ends[0];
     assert_int_equal(fixture_run(&f), PJ_ECANCELED);
     assert_contains(f.err.text, "2 of 20");

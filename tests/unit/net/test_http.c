@@ -195,7 +195,7 @@ static void deadlines_are_absolute(void **state)
     struct call c;
     char url[128];
     /* a byte now and then keeps no request alive */
-    stub_open(&stub, (const char *const[]){"--split", "1", "--dribble-ms", "5", NULL});
+    stub_open(&stub, (const char *const[]){"--split", "1", "--dribble-ms", "3", NULL});
     snprintf(url, sizeof url, "%s/completions", stub.base_url);
     call_open(&c, url);
     c.request.timeout_ns = 1500 * MS;
