@@ -122,12 +122,11 @@ static double spearman_as89(double s, double n)
     return fmin(1, 2 * tail);
 }
 
-static double spearman_t(double s, double n)
+static double spearman_t(double rho, double rest, double n)
 {
-    double middle = (n * n * n - n) / 6;
-    double r = 1 - (s > middle ? s - 1 : s) / middle;
-    double t = r / sqrt((1 - r) * (1 + r) / (n - 2));
-    return fmin(1, 2 * (s > middle ? pji_t_cdf(t, n - 2) : pji_t_upper(t, n - 2)));
+    double size = fabs(rho) * sqrt((n - 2) / rest);
+    /* ranks in the same or the opposite order: 1 - rho^2 is rounding */
+    return fabs(rho) < 1 ? pji_t_two_sided(size, n - 2) : 0;
 }
 
 static pj_status spearman(const double *rx, const double *ry, size_t n, struct pji_spearman *out,
@@ -138,7 +137,7 @@ static pj_status spearman(const double *rx, const double *ry, size_t n, struct p
     if (!product_moment(rx, ry, n, &out->rho, &rest))
         return PJI_STATS_CONSTANT;
     out->S = (size * size * size - size) * (1 - out->rho) / 6;
-    out->p_t = spearman_t(out->S, size);
+    out->p_t = spearman_t(out->rho, rest, size);
     if (out->ties || n > 1290)
         return PJ_OK;
     if (n <= 9)

@@ -1,12 +1,11 @@
 /* stats/correlation.h - Pearson, Spearman and Kendall.
  *
  * Pearson: t on n - 2 df; interval by Fisher's z = atanh r with sd 1/sqrt(n - 3).
- * Spearman: Pearson of mid-ranks; S = (n^3 - n)(1 - rho)/6; p from t on n - 2 df (as R: from
- * S - 1 when S is above its mean), exactly by enumeration (n <= 9), and by the Edgeworth series of
- * AS 89 (D. J. Best and D. E. Roberts 1975, doi:10.2307/2347111) for larger n.
- * Kendall: tau-b; z from the tie-corrected variance of concordant minus discordant pairs
- * (M. G. Kendall 1970), exact p without ties. Concordance counted by merge sort in O(n log n)
- * (W. R. Knight 1966, doi:10.1080/01621459.1966.10480879).
+ * Spearman: Pearson of mid-ranks; S = (n^3 - n)(1 - rho)/6; p from t on n - 2 df, exactly by
+ * enumeration (n <= 9), and by the Edgeworth series of AS 89 (D. J. Best and D. E. Roberts 1975,
+ * doi:10.2307/2347111) for larger n. Kendall: tau-b; z from the tie-corrected variance of
+ * concordant minus discordant pairs (M. G. Kendall 1970), exact p without ties. Concordance counted
+ * by merge sort in O(n log n) (W. R. Knight 1966, doi:10.1080/01621459.1966.10480879).
  */
 #ifndef PJI_STATS_CORRELATION_H
 #define PJI_STATS_CORRELATION_H

@@ -231,6 +231,60 @@ static json_t *compute_lmm_boundary(const struct world *world, const char *id)
     return out;
 }
 
+/* "energy~generation*task+(1|run)" */
+static void art_model(const struct world *world, const struct address *a, struct golden_model *m)
+{
+    char formula[128];
+    snprintf(formula, sizeof formula, "%s", a->part[2]);
+    char *random = strstr(formula, "+(1|run)");
+    if (random)
+        *random = '\0';
+    golden_model(table_of(world, a->part[1]), formula, random != NULL, m);
+}
+
+static json_t *compute_art(const struct world *world, const char *id)
+{
+    struct address a;
+    struct golden_model m;
+    struct pj_error err = {0};
+    json_t *out = NULL;
+    split_id(id, &a);
+    art_model(world, &a, &m);
+    ensure(pji_model_art(&m.model, &out, NULL, &err), &err);
+    return out;
+}
+
+/* pairs of the 24 cells: the pairwise table with its p_bh named after the size of the family */
+static json_t *cells(const struct world *world)
+{
+    struct golden_model m;
+    struct pj_error err = {0};
+    json_t *table = NULL;
+    golden_model(&world->rep, "energy~generation:task", true, &m);
+    ensure(pji_model_art_contrast(&m.model, 0, &table, NULL, &err), &err);
+    json_t *pairs = json_incref(json_object_get(table, "pairwise"));
+    const char *name;
+    json_t *pair;
+    json_object_foreach(pairs, name, pair)
+        json_object_set(pair, "p_bh_276", json_object_get(pair, "p_bh"));
+    json_decref(table);
+    return pairs;
+}
+
+static json_t *compute_art_contrast(const struct world *world, const char *id)
+{
+    struct address a;
+    struct golden_model m;
+    struct pj_error err = {0};
+    json_t *out = NULL;
+    split_id(id, &a);
+    if (!strcmp(a.part[3], "cells"))
+        return cells(world);
+    art_model(world, &a, &m);
+    ensure(pji_model_art_contrast(&m.model, variable_of(&m, a.part[3]), &out, NULL, &err), &err);
+    return out;
+}
+
 #define GROUP(name)                                                                                \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
@@ -246,6 +300,8 @@ GROUP(lmm_emmeans)
 GROUP(lmm_backtransform)
 GROUP(lmm_ml)
 GROUP(lmm_boundary)
+GROUP(art)
+GROUP(art_contrast)
 
 int main(void)
 {
@@ -254,7 +310,8 @@ int main(void)
         cmocka_unit_test(test_contrast),     cmocka_unit_test(test_lmm),
         cmocka_unit_test(test_lmm_type3),    cmocka_unit_test(test_lmm_emmeans),
         cmocka_unit_test(test_lmm_ml),       cmocka_unit_test(test_lmm_backtransform),
-        cmocka_unit_test(test_lmm_boundary),
+        cmocka_unit_test(test_lmm_boundary), cmocka_unit_test(test_art),
+        cmocka_unit_test(test_art_contrast),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }
