@@ -163,6 +163,19 @@ def test_check_names_every_problem(bench):
         check(line.startswith("perjoule: " + path + ":") and words in line, line)
 
 
+def test_examples_of_the_manual(bench):
+    root = os.environ.get("PERJOULE_SOURCE_ROOT", os.path.join(os.path.dirname(__file__), "../.."))
+    with open(os.path.join(root, "docs", "study-file.md"), encoding="utf-8") as file:
+        blocks = file.read().split("```yaml\n")[1:]
+    check(len(blocks) >= 2, "the manual has no examples")
+    for name in ("energy.jsonl", "accuracy.jsonl"):
+        bench.write(name, '{"question": "Is it?", "answer": "yes"}\n')
+    for block in blocks:
+        path = bench.write("example.yaml", block.split("```")[0])
+        plan = json.loads(bench.run("check", "--json", path).stdout)
+        check(plan["trials"] > 1 and plan["errors"] == [], block)
+
+
 # ---- status and export ----
 
 def finished(bench):
@@ -300,7 +313,8 @@ def test_full_pipe(bench):
 
 
 TESTS = [test_check_prints_the_plan, test_check_is_the_same_every_time, test_check_json,
-         test_check_refuses, test_check_names_every_problem, test_finished_study,
+         test_check_refuses, test_check_names_every_problem, test_examples_of_the_manual,
+         test_finished_study,
          test_read_only_copy, test_running_and_cut_off, test_no_study, test_full_pipe]
 
 
