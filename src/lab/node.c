@@ -11,6 +11,10 @@
 
 static void add_problem(struct pji_study *study, struct pji_problems *list,
                         const struct pji_yaml *at, const char *format, va_list args)
+    __attribute__((format(printf, 4, 0)));
+
+static void add_problem(struct pji_study *study, struct pji_problems *list,
+                        const struct pji_yaml *at, const char *format, va_list args)
 {
     struct pji_str text = {0};
     if (list->n >= PJI_STUDY_PROBLEMS)

@@ -102,11 +102,13 @@ static const char head[] =
 static void test_csv(void **state)
 {
     struct fixture *f = *state;
-    static const char *const lines[] = {
+    static const char done[] =
         "1,1,2.0,1,1,done,,2,1970-01-01T00:00:00Z,gap,7,0.30000000000000004,0.5,modelled,8,,12.5,5,"
-        "counter,,,missing\r\n",
-        "2,1,2,1,1,failed,\"meter_lost, \"\"twice\"\"\",1,1970-01-01T00:00:00Z,,,,,,,,,,,,,\r\n",
-        "3,3B,2.0,1,1,running,,1,,,,,,,,,,,,,,\r\n", "4,3B,2,1,1,planned,,,,,,,,,,,,,,,,\r\n"};
+        "counter,,,missing\r\n";
+    static const char failed[] =
+        "2,1,2,1,1,failed,\"meter_lost, \"\"twice\"\"\",1,1970-01-01T00:00:00Z,,,,,,,,,,,,,\r\n";
+    static const char *const lines[] = {done, failed, "3,3B,2.0,1,1,running,,1,,,,,,,,,,,,,,\r\n",
+                                        "4,3B,2,1,1,planned,,,,,,,,,,,,,,,,\r\n"};
     fill(f);
     char *text = exported(f->store, PJI_EXPORT_CSV), *at = text;
     assert_int_equal(strncmp(at, head, strlen(head)), 0);
