@@ -206,7 +206,10 @@ static int run(const struct pji_args *args)
         status = record(&recorder, &err);
     pji_stream_close(recorder.stream);
     pji_instruments_close(&recorder.instruments);
-    pji_signals_close(&recorder.signals);
+    /* The mask is not restored: a signal that came too late to matter must not change the exit
+     * code of what is done. */
+    if (recorder.signals.fd >= 0)
+        (void)close(recorder.signals.fd);
     if (recorder.fd > STDERR_FILENO && close(recorder.fd) < 0 && !status)
         status = pji_fail_errno(&err, errno, "cannot write '%s'", pji_args_get(args, "out"));
     return status ? pji_lean_failed(args, &err) : PJI_EXIT_DONE;

@@ -64,8 +64,10 @@ void pji_command_help(const struct pji_command *command, const char *program, FI
 {
     const char *text = command->details;
 
-    (void)fprintf(out, "usage: %s %s%s%s\n\n", program, command->name,
-                  command->synopsis[0] ? " " : "", command->synopsis);
+    int lead = fprintf(out, "usage: %s %s ", program, command->name);
+
+    wrap(out, command->synopsis, strlen(command->synopsis), lead > 0 ? (size_t)lead : 0);
+    (void)fputc('\n', out);
     wrap(out, command->about, strlen(command->about), 0);
     while (text && *text) {
         const char *end = strstr(text, "\n\n");
