@@ -136,6 +136,20 @@ static void test_canceled(void **state)
     tear_down(&b);
 }
 
+static void test_time_limit(void **state)
+{
+    (void)state;
+    struct bench b;
+    int64_t start_ns = 0;
+    int64_t end_ns = 0;
+    int code = -1;
+    set_up(&b, (const char *const[]){"sleep", "1000", NULL});
+    b.env.run_limit_ns = 50000000;
+    bench_must_start(&b);
+    assert_int_equal(b.ops->run(b.state, &start_ns, &end_ns, &code, &b.err), PJ_ETIMEOUT);
+    tear_down(&b);
+}
+
 static void test_what_it_left_is_ended(void **state)
 {
     (void)state;
@@ -170,9 +184,13 @@ int main(int argc, char **argv)
     if (actor_play(argc, argv, &code))
         return code;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exit_codes),   cmocka_unit_test(test_folder_environment_output),
-        cmocka_unit_test(test_held),         cmocka_unit_test(test_cannot_run),
-        cmocka_unit_test(test_canceled),     cmocka_unit_test(test_what_it_left_is_ended),
+        cmocka_unit_test(test_exit_codes),
+        cmocka_unit_test(test_folder_environment_output),
+        cmocka_unit_test(test_held),
+        cmocka_unit_test(test_cannot_run),
+        cmocka_unit_test(test_canceled),
+        cmocka_unit_test(test_time_limit),
+        cmocka_unit_test(test_what_it_left_is_ended),
         cmocka_unit_test(test_bad_settings),
     };
     return cmocka_run_group_tests_name("command", tests, NULL, NULL);
