@@ -26,9 +26,14 @@ void pji_url_show(const char *url, char *out, size_t size)
 }
 
 /* CURLcode of several setopts; the options here fail for lack of memory only. */
-static CURLcode set_fixed(struct pji_transfer *t, const struct pji_transfer_hooks *hooks)
+static CURLcode set_fixed(struct pji_transfer *t)
 {
+    const struct pji_transfer_hooks *hooks = t->hooks;
     CURL *e = t->easy;
+    /* Also forgets how often the handle retried: a server that closes the connection after each
+     * answer makes libcurl reconnect silently, and it counts that up over all requests of a handle
+     * until "Connection died, tried 5 times" (seen with 7.88 and llama.cpp's server). */
+    curl_easy_reset(e);
     CURLcode code = curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     if (!code)
         code = curl_easy_setopt(e, CURLOPT_PROXY, "");
@@ -62,8 +67,9 @@ pj_status pji_transfer_new(struct pji_transfer **out, struct pji_shard *shard,
     if (!t)
         return PJ_ENOMEM;
     t->shard = shard;
+    t->hooks = hooks;
     t->easy = curl_easy_init();
-    if (!t->easy || set_fixed(t, hooks)) {
+    if (!t->easy) {
         pji_transfer_free(t);
         return pji_fail(err, PJ_ENOMEM, "out of memory while setting up an HTTP request");
     }
@@ -141,13 +147,16 @@ static pj_status set_target(struct pji_transfer *t, const struct pji_http_reques
                             struct pj_error *err)
 {
     const char *type = r->content_type ? r->content_type : r->body ? "application/json" : NULL;
-    bool target = false, headers = !t->headers;
-    if (keep(&t->method, r->method, &target, err) || keep(&t->url, r->url, &target, err) ||
+    bool other = false, headers = !t->headers;
+    if (keep(&t->method, r->method, &other, err) || keep(&t->url, r->url, &other, err) ||
         keep(&t->content_type, type, &headers, err) || keep(&t->bearer, r->bearer, &headers, err))
         return PJ_ENOMEM;
-    if (target && curl_easy_setopt(t->easy, CURLOPT_URL, t->url))
+    if (set_fixed(t) || curl_easy_setopt(t->easy, CURLOPT_URL, t->url))
         return pji_fail(err, PJ_ENOMEM, "out of memory while setting up an HTTP request");
-    return headers ? set_headers(t, err) : PJ_OK;
+    if (headers)
+        return set_headers(t, err);
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+    return PJ_OK;
 }
 
 static void set_body(struct pji_transfer *t, const struct pji_http_request *r)

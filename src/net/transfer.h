@@ -1,5 +1,5 @@
-/* net/transfer.h - one reusable libcurl easy handle: set up once, told only what changed for each
- * further request, and asked for a sentence when it failed.
+/* net/transfer.h - one reusable libcurl easy handle: set up for each request, and asked for a
+ * sentence when it failed.
  */
 #ifndef PJI_NET_TRANSFER_H
 #define PJI_NET_TRANSFER_H
@@ -9,10 +9,12 @@
 #include <curl/curl.h>
 
 struct pji_shard;
+struct pji_transfer_hooks;
 
 struct pji_transfer {
     CURL *easy;
     struct pji_shard *shard;
+    const struct pji_transfer_hooks *hooks; /* lives as long as the program */
     struct curl_slist *headers;
     char *method, *url, *content_type, *bearer; /* what the handle is set up for */
     char detail[CURL_ERROR_SIZE];               /* libcurl's own words */

@@ -10,10 +10,14 @@
 #include "stub_process.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MS INT64_C(1000000)
@@ -186,6 +190,59 @@ static void a_server_that_closes_is_met_again(void **state)
     assert_string_equal(c.error, "");
     pji_http_close(c.http);
     stub_close(&stub);
+}
+
+/* A server in a child process that answers the first request of a connection and closes at the
+ * second: what a client sees of one that closes a moment after its answer. */
+static pid_t fork_closing_server(int *port)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof name;
+    char bytes[4096];
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+    *port = ntohs(name.sin_port);
+    pid_t pid = fork();
+    if (pid != 0) {
+        close(fd);
+        return pid;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    for (;;) {
+        int peer = accept(fd, NULL, NULL);
+        size_t got = 0;
+        while (got < sizeof body_text - 1 || memmem(bytes, got, body_text, 10) == NULL) {
+            ssize_t n = recv(peer, bytes + got, sizeof bytes - got, 0);
+            if (n <= 0)
+                break;
+            got += (size_t)n;
+        }
+        (void)!write(peer, answer, sizeof answer - 1);
+        (void)!recv(peer, bytes, 1, 0);
+        close(peer);
+    }
+}
+
+static void a_server_that_closes_late_is_met_again(void **state)
+{
+    (void)state;
+    struct call c;
+    char url[128];
+    int port = 0;
+    pid_t pid = fork_closing_server(&port);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", port);
+    call_open(&c, url);
+    for (int i = 0; i < 20; i++) {
+        c.datas = 0;
+        call_run(&c);
+        assert_string_equal(c.error, "");
+    }
+    pji_http_close(c.http);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
 }
 
 static void deadlines_are_absolute(void **state)
@@ -376,6 +433,7 @@ int main(void)
         cmocka_unit_test(on_done_may_start_the_next),
         cmocka_unit_test(on_data_may_not_start_or_goes_on),
         cmocka_unit_test(a_server_that_closes_is_met_again),
+        cmocka_unit_test(a_server_that_closes_late_is_met_again),
         cmocka_unit_test(deadlines_are_absolute),
         cmocka_unit_test(sentences_name_the_cause_not_the_key),
         cmocka_unit_test(urls_are_shown_without_secrets),
