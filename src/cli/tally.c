@@ -111,6 +111,7 @@ static void finish_clips(struct pji_tally *tally)
     for (size_t i = 0; i < tally->n && !status; i++) {
         if (pji_clip_finish(&tally->clips[i], &out))
             status = pji_series_add(&tally->series[i], &out, &err);
+        pji_series_doubt(&tally->series[i], tally->clips[i].ends_u_uj);
     }
     if (status)
         pji_tally_trouble(tally, &err);

@@ -2,8 +2,10 @@
 #include "energy/clip.h"
 
 #include "core/units.h"
+#include "energy/repair.h"
 
 #include <errno.h>
+#include <math.h>
 
 /* Publishing takes a moment, and a sampler's tick is not exact. */
 static const int64_t settle_slack_ns = 10 * PJI_NS_PER_MS;
@@ -33,8 +35,24 @@ void pji_clip_end(struct pji_clip *clip, int64_t end_ns)
     clip->to_ns = clip->on ? end_ns + clip->lag_ns : end_ns;
 }
 
+/* How far the energy between a and t_ns can be from the estimate: of a counter's step anything
+ * between nothing and all of it; of a held mean what the ripple inside it allows. A run often
+ * begins and ends with the load, so both ends may err alike. */
+static void doubt(struct pji_clip *clip, const struct pji_reading *a, const struct pji_reading *b,
+                  int64_t t_ns)
+{
+    double dur_ns = (double)(b->t_ns - a->t_ns);
+    double x = (double)(t_ns - a->t_ns) / dur_ns, half_uj;
+    if (clip->gauge)
+        half_uj = PJI_RIPPLE_REL * (double)a->value * dur_ns / 1e6 * fmin(x, 1 - x);
+    else
+        half_uj = (double)(b->value - a->value) * fmax(x, 1 - x);
+    if (x > 0 && x < 1)
+        clip->ends_u_uj += fmax(half_uj, 0) / sqrt(3);
+}
+
 /* What the instrument would have read at t_ns, between readings a and b. */
-static struct pji_reading cut(const struct pji_clip *clip, const struct pji_reading *a,
+static struct pji_reading cut(struct pji_clip *clip, const struct pji_reading *a,
                               const struct pji_reading *b, int64_t t_ns)
 {
     struct pji_reading edge = {.t_ns = t_ns,
@@ -42,6 +60,8 @@ static struct pji_reading cut(const struct pji_clip *clip, const struct pji_read
                                .channel = a->channel,
                                .status = a->status == PJI_READ_OK ? PJI_READ_OK : PJI_READ_FAILED};
     bool between = a->status == PJI_READ_OK && b->status == PJI_READ_OK && b->value > a->value;
+    if (a->status == PJI_READ_OK && b->status == PJI_READ_OK)
+        doubt(clip, a, b, t_ns);
     if (!clip->gauge && between)
         edge.value += (int64_t)((double)(b->value - a->value) * (double)(t_ns - a->t_ns) /
                                 (double)(b->t_ns - a->t_ns));

@@ -26,6 +26,7 @@ struct pji_clip {
     int64_t from_ns, to_ns; /* the window on the channel's own time: plus lag */
     int64_t lag_ns;
     struct pji_reading last;
+    double ends_u_uj; /* k=1, of the two readings that were made: for pji_series_doubt */
 };
 
 /* A window without edges yet: everything is held back. */

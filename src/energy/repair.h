@@ -12,6 +12,9 @@
  * energy counter known (NVML, measured on an H200) steps every 100 ms. */
 #define PJI_REFRESH_UNKNOWN_NS (100 * INT64_C(1000000))
 
+/* However even the steps are, the power inside one is not known to be steadier than this. */
+#define PJI_RIPPLE_REL 0.1
+
 /* The most that this channel's mean power over a gap can have been, mW; 0: nothing is known. */
 double pji_bound_mw(const struct pji_series *s);
 /* More than this in a step is not energy but a fault of the instrument, mW. */

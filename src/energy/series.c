@@ -156,6 +156,11 @@ void pji_series_suspend(struct pji_series *series, int64_t dur_ns)
     }
 }
 
+void pji_series_doubt(struct pji_series *series, double u_uj)
+{
+    series->ends_u2_uj2 += u_uj * u_uj;
+}
+
 /* ---- the total ---- */
 
 void pji_no_value(struct pj_energy *out, const struct pji_series *s)

@@ -53,7 +53,7 @@ struct pji_series {
     int64_t suspect_value, suspect_t_ns; /* an impossible reading that waits for the next one */
     int64_t suspended_ns;                /* of the step under way */
     int64_t total_uj, rest_pj;           /* cumulative energy, exactly: uJ + 1e-6 uJ */
-    double u2_uj2;
+    double u2_uj2, ends_u2_uj2;
     int64_t good_ns;
     double good_uj;
     double peak_power_mw, step_power_mw;  /* highest; of the last step */
@@ -79,6 +79,9 @@ pj_status pji_series_add(struct pji_series *series, const struct pji_reading *re
 /* The machine was suspended for dur_ns since the last reading (CLOCK_BOOTTIME advanced that much
  * more than CLOCK_MONOTONIC): the next step may hold that time's energy and is marked. */
 void pji_series_suspend(struct pji_series *series, int64_t dur_ns);
+
+/* The total's ends were not read but made (energy/clip.h): adds what that leaves unknown, k=1. */
+void pji_series_doubt(struct pji_series *series, double u_uj);
 
 /* Energy of [start_ns, end_ns]: linear interpolation between points for counters, hold for power;
  * u_ind from quantisation, refresh phase and edge interpolation (bounded by the power of the

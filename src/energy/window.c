@@ -50,9 +50,6 @@ static bool in_gap(const struct pji_series *s, size_t k)
 /* Steps at each side whose power bounds what happened inside a step. */
 enum { NEIGHBOURS = 3 };
 
-/* However even the steps are, the power inside one is not known to be steadier than this. */
-#define RIPPLE_REL 0.1
-
 struct span {
     double low_mw, high_mw;
 };
@@ -89,7 +86,7 @@ static double part_u(struct span span, double mean_mw, double dur_ns, double f)
     double high = fmin(span.high_mw * f, mean_mw - span.low_mw * (1 - f));
     double low = fmax(span.low_mw * f, mean_mw - span.high_mw * (1 - f));
     double half = fmax(fmax(high - mean_mw * f, mean_mw * f - low), 0);
-    half = fmax(half, RIPPLE_REL * mean_mw * fmin(f, 1 - f)) * dur_ns / 1e6;
+    half = fmax(half, PJI_RIPPLE_REL * mean_mw * fmin(f, 1 - f)) * dur_ns / 1e6;
     return half / sqrt(3);
 }
 

@@ -205,6 +205,27 @@ static void a_channel_that_went_needs_no_end(void **state)
     (void)finish(&rig);
 }
 
+static void made_ends_are_doubtful(void **state)
+{
+    struct rig rig;
+    (void)state;
+    setup(&rig, counter(50 * ms));
+    add(&rig, 0, PJI_READ_OK, 0);
+    pji_clip_start(&rig.clip, 0); /* half way to the next: 5 J of 10 J, or none, or all */
+    add(&rig, 100 * ms, PJI_READ_OK, 10000000);
+    assert_true(fabs(rig.clip.ends_u_uj - 5000000 / sqrt(3)) < 1);
+    pji_clip_end(&rig.clip, 150 * ms);
+    add(&rig, 200 * ms, PJI_READ_OK, 20000000); /* the end is a reading */
+    assert_true(fabs(rig.clip.ends_u_uj - 5000000 / sqrt(3)) < 1);
+    (void)finish(&rig);
+    setup(&rig, gauge(20 * ms));
+    add(&rig, 10 * ms, PJI_READ_OK, 100000);
+    pji_clip_start(&rig.clip, 0);
+    add(&rig, 30 * ms, PJI_READ_OK, 100000);
+    assert_true(fabs(rig.clip.ends_u_uj - 0.1 * 1000000 / sqrt(3)) < 1);
+    (void)finish(&rig);
+}
+
 static void settling_takes_as_long_as_the_slowest(void **state)
 {
     struct pji_channel channels[] = {counter(0), gauge(20 * ms), counter(60 * ms), gauge(900 * ms)};
@@ -226,6 +247,7 @@ int main(void)
         cmocka_unit_test(a_beginning_that_was_not_read_is_bridged),
         cmocka_unit_test(failures_at_the_edges_stay_failures),
         cmocka_unit_test(a_channel_that_went_needs_no_end),
+        cmocka_unit_test(made_ends_are_doubtful),
         cmocka_unit_test(settling_takes_as_long_as_the_slowest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
