@@ -294,6 +294,7 @@ static void wrong_channels_are_refused(void **state)
     row_with("refresh_ns", json_string("1"), PJ_EINVAL);
     row_with("quantum", json_real(-0.5), PJ_EINVAL);
     row_with("cap_mw", json_null(), PJ_EINVAL);
+    row_with("cap_mw", json_real(1e300), PJ_EINVAL);
     row_with("companion", json_integer(-2), PJ_EINVAL);
     row_with("companion", json_integer(INT64_C(1) << 40), PJ_EINVAL);
     /* of a later version */

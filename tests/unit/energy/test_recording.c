@@ -74,7 +74,7 @@ static void every_phase_agrees(void **state)
 {
     (void)state;
     char path[4096], line[256], name[40];
-    if (!pjt_shared(path, sizeof path, PHASES)) {
+    if (samples.n == 0 || !pjt_shared(path, sizeof path, PHASES)) {
         print_message("# skipped: %s is not here\n", path);
         skip();
     }
