@@ -27,6 +27,14 @@ pj_status pji_schema_check(struct pji_db *db, struct pj_error *err);
 pj_status pji_store_create_with(struct pji_store **out, const char *dir, const char *journal,
                                 const struct pji_log *log, struct pj_error *err);
 
+/* DIR/name; caller frees. */
+char *pji_store_path(const char *dir, const char *name, struct pj_error *err);
+bool pji_store_has_bytes(const char *path);
+/* A connection with our settings; db->path is for messages. */
+pj_status pji_store_connect(struct pji_db *db, const char *name, int flags, const char *vfs,
+                            struct pj_error *err);
+pj_status pji_store_connect_reader(struct pji_store *store, struct pj_error *err);
+
 /* Lock on DIR/lock: PJ_EBUSY names the holder. *fd is closed to release it. */
 pj_status pji_lock_take(const char *dir, int *fd, struct pj_error *err);
 void pji_lock_release(int *fd);

@@ -21,7 +21,7 @@
 
 enum { BUSY_MS = 5000 };
 
-static char *joined(const char *dir, const char *name, struct pj_error *err)
+char *pji_store_path(const char *dir, const char *name, struct pj_error *err)
 {
     struct pji_str path = {0};
     pji_str_addf(&path, "%s/%s", dir, name);
@@ -29,6 +29,12 @@ static char *joined(const char *dir, const char *name, struct pj_error *err)
     if (!text)
         pji_error_set(err, PJ_ENOMEM, 0, "out of memory");
     return text;
+}
+
+bool pji_store_has_bytes(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && info.st_size > 0;
 }
 
 /* ---- journal ---- */
@@ -74,8 +80,8 @@ static const char *journal_of(const char *dir, const struct pji_log *log)
 
 /* ---- connections ---- */
 
-static pj_status open_handle(struct pji_db *db, const char *name, int flags, const char *vfs,
-                             struct pj_error *err)
+pj_status pji_store_connect(struct pji_db *db, const char *name, int flags, const char *vfs,
+                            struct pj_error *err)
 {
     int rc = sqlite3_open_v2(name, &db->handle, flags | SQLITE_OPEN_NOMUTEX, vfs);
     if (rc != SQLITE_OK)
@@ -88,14 +94,14 @@ static pj_status open_handle(struct pji_db *db, const char *name, int flags, con
 static pj_status connect_writer(struct pji_store *store, bool create, struct pj_error *err)
 {
     struct pji_db *db = &store->db;
-    db->path = joined(store->dir, "study.sqlite", err);
+    db->path = pji_store_path(store->dir, "study.sqlite", err);
     if (!db->path)
         return PJ_ENOMEM;
     if (!create && access(db->path, F_OK) != 0)
         return pji_fail_errno(err, errno, "%s is not a study folder: cannot open %s", store->dir,
                               db->path);
     int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
-    pj_status st = open_handle(db, db->path, flags, NULL, err);
+    pj_status st = pji_store_connect(db, db->path, flags, NULL, err);
     if (st == PJ_OK)
         st = pji_db_exec(db, "PRAGMA foreign_keys = ON", err);
     if (st == PJ_OK && !create)
@@ -133,77 +139,6 @@ static pj_status close_writer(struct pji_store *store, struct pj_error *err)
                      NULL, NULL, NULL);
     pj_status closed = pji_db_close(&store->db, err);
     return st ? st : closed;
-}
-
-/* ---- reading ---- */
-
-static void add_uri_path(struct pji_str *out, const char *path)
-{
-    for (const unsigned char *c = (const unsigned char *)path; *c; c++) {
-        if (*c == '%' || *c == '?' || *c == '#')
-            pji_str_addf(out, "%%%02x", *c);
-        else
-            pji_str_addc(out, (char)*c);
-    }
-}
-
-/* Nothing may be written, not even the shared memory of WAL. Without a log the file is all there
- * is; with one, the index of the log is kept in our own memory, which SQLite does when it may take
- * the file for itself. No writer can be alive here: it would have left its shared memory. */
-static pj_status connect_frozen(struct pji_store *store, bool wal, struct pj_error *err)
-{
-    struct pji_db *db = &store->db;
-    if (wal) {
-        pj_status st = open_handle(db, db->path, SQLITE_OPEN_READONLY, "unix-none", err);
-        return st ? st : pji_db_exec(db, "PRAGMA locking_mode = EXCLUSIVE", err);
-    }
-    struct pji_str uri = {0};
-    pji_str_add(&uri, "file:");
-    add_uri_path(&uri, db->path);
-    pji_str_add(&uri, "?immutable=1");
-    pj_status st = pji_str_ok(&uri, err);
-    if (st == PJ_OK)
-        st = open_handle(db, uri.text, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL, err);
-    pji_str_fini(&uri);
-    return st;
-}
-
-static bool has_bytes(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && info.st_size > 0;
-}
-
-static pj_status connect_reader(struct pji_store *store, struct pj_error *err)
-{
-    struct pji_db *db = &store->db;
-    db->path = joined(store->dir, "study.sqlite", err);
-    if (!db->path)
-        return PJ_ENOMEM;
-    if (access(db->path, R_OK) != 0)
-        return pji_fail_errno(err, errno, "%s is not a study folder: cannot read %s", store->dir,
-                              db->path);
-    struct pj_error first = {0};
-    pj_status st = open_handle(db, db->path, SQLITE_OPEN_READONLY, NULL, &first);
-    if (st == PJ_OK)
-        st = pji_schema_check(db, &first);
-    int rc = db->handle ? sqlite3_errcode(db->handle) & 0xff : SQLITE_OK;
-    if (st == PJ_OK || (rc != SQLITE_CANTOPEN && rc != SQLITE_READONLY)) {
-        if (st)
-            pji_error_set(err, st, first.sys_errno, "%s", first.text);
-        return st;
-    }
-    char *log = joined(store->dir, "study.sqlite-wal", err);
-    char *path = log ? pji_dup(db->path, err) : NULL;
-    if (!path) {
-        free(log);
-        return PJ_ENOMEM;
-    }
-    pji_db_close(db, NULL);
-    db->path = path;
-    st = connect_frozen(store, has_bytes(log), err);
-    free(log);
-    return st ? st : pji_schema_check(db, err);
 }
 
 /* ---- the store ---- */
@@ -244,7 +179,7 @@ static pj_status make_folder(const char *dir, struct pj_error *err)
         st = errno == EEXIST
                  ? pji_fail(err, PJ_EINVAL, "%s exists already: choose another folder", dir)
                  : pji_fail_errno(err, errno, "cannot create the folder %s", dir);
-    char *artefacts = st == PJ_OK ? joined(dir, "artefacts", err) : NULL;
+    char *artefacts = st == PJ_OK ? pji_store_path(dir, "artefacts", err) : NULL;
     if (st == PJ_OK && !artefacts)
         st = PJ_ENOMEM;
     if (st == PJ_OK && mkdir(artefacts, 0777) != 0)
@@ -301,7 +236,7 @@ pj_status pji_store_open(struct pji_store **out, const char *dir, enum pji_store
     if (st)
         return st;
     if (mode == PJI_STORE_READ) {
-        st = connect_reader(store, err);
+        st = pji_store_connect_reader(store, err);
     } else {
         store->journal = journal_of(dir, log);
         st = pji_lock_take(dir, &store->lock_fd, err);
@@ -335,10 +270,10 @@ const char *pji_store_dir(const struct pji_store *store)
  * nor roll back. Everything is in the file after the checkpoint, so the empty log may go. */
 static pj_status remove_side_files(const char *dir, struct pj_error *err)
 {
-    char *log = joined(dir, "study.sqlite-wal", err);
-    char *index = log ? joined(dir, "study.sqlite-shm", err) : NULL;
+    char *log = pji_store_path(dir, "study.sqlite-wal", err);
+    char *index = log ? pji_store_path(dir, "study.sqlite-shm", err) : NULL;
     pj_status st = index ? PJ_OK : PJ_ENOMEM;
-    if (st == PJ_OK && has_bytes(log))
+    if (st == PJ_OK && pji_store_has_bytes(log))
         st = pji_fail(err, PJ_ESTATE, "%s still has content after the folder was renamed", log);
     if (st == PJ_OK && unlink(log) != 0 && errno != ENOENT)
         st = pji_fail_errno(err, errno, "cannot remove %s", log);

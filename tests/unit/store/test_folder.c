@@ -300,6 +300,49 @@ static void test_read_only_clean(void **state)
     check_read_only(dir);
 }
 
+/* DELETE mode, killed while a large change is half in the file: reading undoes it, or says what to
+ * do where it may not write. It never shows half a change. */
+static void test_half_write(void **state)
+{
+    char dir[256], key[32];
+    struct pji_store *store = NULL;
+    snprintf(dir, sizeof dir, "%s/study", (char *)*state);
+    pid_t pid = fork();
+    if (pid == 0) {
+        must(pji_store_create_with(&store, dir, "DELETE", NULL, ERR));
+        add_plan(store);
+        must(pji_db_exec(&store->db, "PRAGMA cache_size = 1", ERR));
+        must(pji_store_begin(store, ERR));
+        for (int i = 0; i < 2000; i++) {
+            snprintf(key, sizeof key, "key%d", i);
+            must(pji_store_put_meta(store, key, "half of something", ERR));
+        }
+        raise(SIGKILL);
+    }
+    waitpid(pid, NULL, 0);
+    assert_true(exists(dir, "study.sqlite-journal"));
+    chmod(dir, 0555);
+    pid = fork();
+    if (pid == 0) {
+        struct pj_error err = {0};
+        if (geteuid() == 0 && (setgid(NOBODY) || setuid(NOBODY)))
+            _exit(10);
+        pj_status st = pji_store_open(&store, dir, PJI_STORE_READ, NULL, &err);
+        _exit(st == PJ_EACCESS && strstr(err.text, "middle of a write") ? 0 : 11);
+    }
+    int status = 0;
+    waitpid(pid, &status, 0);
+    chmod(dir, 0755);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    char *value = NULL;
+    must(pji_store_open(&store, dir, PJI_STORE_READ, NULL, ERR));
+    assert_int_equal(pji_store_get_meta(store, "key0", &value, NULL), PJI_STORE_NONE);
+    must(pji_store_close(store, ERR));
+    assert_int_equal(count_trials(dir), 4);
+    assert_false(exists(dir, "study.sqlite-journal"));
+}
+
 static void test_read_only_mount(void **state)
 {
     char dir[256];
@@ -347,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_network_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_only_after_kill, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_only_clean, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_half_write, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_only_mount, setup, teardown),
         cmocka_unit_test_setup_teardown(test_odd_names, setup, teardown),
     };
