@@ -14,6 +14,8 @@
 
 #include <math.h>
 
+enum { GAP_PERIODS = 5 };
+
 static bool in_range(const struct pji_series *s, int64_t value)
 {
     return value >= 0 && (s->channel.modulus <= 0 || value <= s->channel.modulus);
@@ -138,6 +140,18 @@ static pj_status stand(struct pji_series *s, int64_t t_ns, uint32_t quality, str
     return pji_series_mark(s, s->n - 1, quality | pending, err);
 }
 
+/* Readings that did not come at all (a stream that dropped some) leave a step that is longer than
+ * usual; learns what is usual. */
+static bool is_gap(struct pji_series *s, int64_t gap_ns)
+{
+    int64_t usual_ns = s->cadence_ns > pji_refresh_ns(s) ? s->cadence_ns : pji_refresh_ns(s);
+    if (s->cadence_ns > 0 && gap_ns / GAP_PERIODS > usual_ns) {
+        return true;
+    }
+    s->cadence_ns = s->cadence_ns <= 0 ? gap_ns : s->cadence_ns + (gap_ns - s->cadence_ns) / 8;
+    return false;
+}
+
 /* How high the power can have been right at the first and at the last reading: of two steps the
  * higher one, or where a change inside the outer step leads to. */
 static void edge_power(struct pji_series *s, double power_mw)
@@ -161,7 +175,7 @@ static pj_status forward(struct pji_series *s, int64_t t_ns, int64_t value, int6
     double moved_uj = (double)step_uj + extra_uj;
     wraps_u2 += (quality & PJ_QUALITY_WRAP) != 0 ? doubt_u2(s, (double)step_uj, gap_ns) : 0;
     quality |= wraps_u2 > 0 ? PJ_QUALITY_AMBIGUOUS | PJI_POINT_GAP : 0;
-    quality |= s->failed_since_ns != 0 ? PJI_POINT_GAP : 0;
+    quality |= s->failed_since_ns != 0 || is_gap(s, gap_ns) ? PJI_POINT_GAP : 0;
     if (s->readings == 1 && s->channel.refresh_ns <= 0) {
         s->points[0].phase_ns = (uint32_t)phase_of(s, gap_ns);
     }
