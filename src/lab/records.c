@@ -166,15 +166,19 @@ static pj_status store_request(struct writer *w, const struct pji_phase_data *ph
     return status == PJ_OK ? pji_store_add_request(w->store, w->attempt, &row, w->err) : status;
 }
 
+/* Every scored request has an answer: one that failed or said nothing is unparsable, and wrong. */
 static pj_status store_answer(struct writer *w, const struct pji_phase_data *phase, size_t i,
                               size_t *correct)
 {
     const struct pji_workload_task *task = phase->run.task;
     const struct pji_request_record *r = &phase->load.records[i];
-    if (task->spec->gold == NULL || r->error != NULL || r->text == NULL)
+    if (task->spec->gold == NULL)
         return PJ_OK;
     const struct pji_item *item = &task->items.items[phase->run.items[r->spec]];
-    int choice = pji_choice_extract(r->text, (const char *const *)task->choices, task->n_choices);
+    int choice =
+        r->error == NULL && r->text != NULL
+            ? pji_choice_extract(r->text, (const char *const *)task->choices, task->n_choices)
+            : -1;
     const char *answer = choice >= 0 ? task->choices[choice] : "";
     struct pji_answer_row row = {.task = task->spec->name,
                                  .item = item->id,

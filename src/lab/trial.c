@@ -276,12 +276,13 @@ static void on_progress(void *context, size_t done, size_t failed, int64_t outpu
     emit(a, PJI_RUN_PROGRESS, NULL);
 }
 
-static struct pji_load_plan load_plan(struct attempt *a, const struct pji_task_run *run,
-                                      int stop_fd)
+static struct pji_load_plan load_plan(struct attempt *a, const char *phase,
+                                      const struct pji_task_run *run, int stop_fd)
 {
     a->event.requests_done = 0;
     a->event.requests = run->n;
-    return (struct pji_load_plan){.endpoint = a->ops->endpoint(a->engine),
+    return (struct pji_load_plan){.phase = phase,
+                                  .endpoint = a->ops->endpoint(a->engine),
                                   .specs = run->specs,
                                   .n = run->n,
                                   .concurrency = a->load.concurrency,
@@ -315,7 +316,7 @@ static pj_status warm_up(struct attempt *a)
     if (status != PJ_OK || phase == NULL)
         return ends(a, "preparation");
     emit(a, PJI_RUN_PHASE, "warmup");
-    struct pji_load_plan plan = load_plan(a, &phase->run, until.fd);
+    struct pji_load_plan plan = load_plan(a, "warmup", &phase->run, until.fd);
     pji_metering_mark(a->metering);
     phase->start_ns = now_ns(CLOCK_MONOTONIC);
     do {
@@ -343,7 +344,7 @@ static pj_status measure_task(struct attempt *a, const struct pji_workload_task 
     if (status != PJ_OK || phase == NULL)
         return ends(a, "preparation");
     emit(a, PJI_RUN_PHASE, "measure");
-    struct pji_load_plan plan = load_plan(a, &phase->run, a->watch.fd);
+    struct pji_load_plan plan = load_plan(a, "measure", &phase->run, a->watch.fd);
     pji_metering_mark(a->metering);
     status = pji_load_run(&plan, &phase->load, &a->error);
     pji_metering_mark(a->metering);

@@ -52,6 +52,9 @@ static char *copy(struct pji_doc *doc, const char *text)
 }
 
 static char *formatted(struct pji_doc *doc, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static char *formatted(struct pji_doc *doc, const char *format, va_list args)
 {
     struct pji_str text = {0};
     pji_str_addv(&text, format, args);

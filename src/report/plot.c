@@ -114,6 +114,46 @@ static pj_status draw(const struct pji_str *body, const char *dir, const char *i
     return status;
 }
 
+/* Data of one treatment: its values, spread a little sideways, and its mean with the interval. */
+static void add_points(struct pji_str *body, const struct pji_figure *f, size_t t, double *highest)
+{
+    pji_str_addf(body, "$points%zu << EOD\n", t);
+    for (size_t i = 0; i < f->n; i++) {
+        add_num(body, (double)t + 1 + ((double)(i % 5) - 2) * 0.05);
+        pji_str_addc(body, ' ');
+        add_num(body, f->values[i]);
+        pji_str_addc(body, '\n');
+        *highest = fmax(*highest, f->values[i]);
+    }
+    pji_str_addf(body, "EOD\n$mean%zu << EOD\n%zu ", t, t + 1);
+    add_num(body, f->mean);
+    pji_str_addc(body, ' ');
+    add_num(body, f->lo);
+    pji_str_addc(body, ' ');
+    add_num(body, f->hi);
+    pji_str_add(body, "\nEOD\n");
+    *highest = isfinite(f->hi) ? fmax(*highest, f->hi) : *highest;
+}
+
+static void add_axes(struct pji_str *body, const struct pji_summary *summary, const char *axis,
+                     double highest)
+{
+    size_t n = summary->n_treatments;
+    pji_str_addf(body, "set xrange [0.5:%zu.5]\nset yrange [0:", n);
+    add_num(body, highest > 0 ? 1.05 * highest : 1);
+    pji_str_add(body, "]\nset ylabel ");
+    add_quoted(body, axis);
+    pji_str_addf(body, "\nset grid ytics lc '#dddddd'\nset border 3\nset tics nomirror\n%s",
+                 n > 4 ? "set xtics rotate by -30\n" : "");
+    pji_str_add(body, "set xtics (");
+    for (size_t t = 0; t < n; t++) {
+        pji_str_add(body, t > 0 ? ", " : "");
+        add_quoted(body, summary->treatments[t].label);
+        pji_str_addf(body, " %zu", t + 1);
+    }
+    pji_str_add(body, ")\nset bars 2\nplot ");
+}
+
 pj_status pji_plot_distribution(const struct pji_summary *summary, const char *task,
                                 const char *name, const char *axis, const char *dir, const char *id,
                                 struct pj_error *err)
@@ -121,41 +161,13 @@ pj_status pji_plot_distribution(const struct pji_summary *summary, const char *t
     struct pji_str body = {0};
     size_t n = summary->n_treatments;
     double highest = 0;
+    bool first = true;
     for (size_t t = 0; t < n; t++) {
         const struct pji_figure *f = pji_summary_figure(&summary->treatments[t], task, name);
-        if (f == NULL)
-            continue;
-        highest = isfinite(f->hi) ? fmax(highest, f->hi) : highest;
-        pji_str_addf(&body, "$points%zu << EOD\n", t);
-        for (size_t i = 0; i < f->n; i++) {
-            add_num(&body, (double)t + 1 + ((double)(i % 5) - 2) * 0.05);
-            pji_str_addc(&body, ' ');
-            add_num(&body, f->values[i]);
-            pji_str_addc(&body, '\n');
-            highest = fmax(highest, f->values[i]);
-        }
-        pji_str_addf(&body, "EOD\n$mean%zu << EOD\n%zu ", t, t + 1);
-        add_num(&body, f->mean);
-        pji_str_addc(&body, ' ');
-        add_num(&body, f->lo);
-        pji_str_addc(&body, ' ');
-        add_num(&body, f->hi);
-        pji_str_add(&body, "\nEOD\n");
+        if (f != NULL)
+            add_points(&body, f, t, &highest);
     }
-    pji_str_addf(&body, "set xrange [0.5:%zu.5]\nset yrange [0:", n);
-    add_num(&body, highest > 0 ? 1.05 * highest : 1);
-    pji_str_add(&body, "]\nset ylabel ");
-    add_quoted(&body, axis);
-    pji_str_addf(&body, "\nset grid ytics lc '#dddddd'\nset border 3\nset tics nomirror\n%s",
-                 n > 4 ? "set xtics rotate by -30\n" : "");
-    pji_str_add(&body, "set xtics (");
-    for (size_t t = 0; t < n; t++) {
-        pji_str_add(&body, t > 0 ? ", " : "");
-        add_quoted(&body, summary->treatments[t].label);
-        pji_str_addf(&body, " %zu", t + 1);
-    }
-    pji_str_add(&body, ")\nset bars 2\nplot ");
-    bool first = true;
+    add_axes(&body, summary, axis, highest);
     for (size_t t = 0; t < n; t++) {
         if (pji_summary_figure(&summary->treatments[t], task, name) == NULL)
             continue;
