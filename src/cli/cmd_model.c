@@ -30,7 +30,7 @@ struct request {
 static pj_status read_request(const struct pji_args *args, struct request *r, struct pj_error *err)
 {
     const char *cpu = pji_args_get(args, "cpu");
-    pj_status status = pji_args_num(args, "tdp", NAN, &r->tdp_w, err);
+    pj_status status = pji_args_num(args, "tdp", (double)NAN, &r->tdp_w, err);
 
     if (!status)
         status = pji_args_int(args, "sockets", 1, &r->sockets, err);
@@ -39,7 +39,7 @@ static pj_status read_request(const struct pji_args *args, struct request *r, st
     if (!status)
         status = pji_args_int(args, "threads", r->cores, &r->threads, err);
     if (!status)
-        status = pji_args_num(args, "utilisation", NAN, &r->utilisation, err);
+        status = pji_args_num(args, "utilisation", (double)NAN, &r->utilisation, err);
     if (status)
         return status;
     if (cpu && isnan(r->tdp_w)) {

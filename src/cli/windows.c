@@ -78,7 +78,7 @@ static json_t *window_json(const struct reader *reader, const char *name, int64_
 static pj_status take_row(const struct reader *reader, const struct pji_csv_row *row,
                           json_t *windows, struct pj_error *err)
 {
-    int64_t start_ns, end_ns;
+    int64_t start_ns = 0, end_ns = 0;
     pj_status status;
 
     for (size_t c = 0; c < COLUMNS; c++) {

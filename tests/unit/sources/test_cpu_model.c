@@ -221,8 +221,8 @@ static void nonsense_is_refused(void **state)
     (void)state;
     assert_int_equal(pji_cpu_model_known(&model, 0, 1, 4, 8, NULL), PJ_EINVAL);
     assert_int_equal(pji_cpu_model_known(&model, -5, 1, 4, 8, NULL), PJ_EINVAL);
-    assert_int_equal(pji_cpu_model_known(&model, NAN, 1, 4, 8, NULL), PJ_EINVAL);
-    assert_int_equal(pji_cpu_model_known(&model, INFINITY, 1, 4, 8, NULL), PJ_EINVAL);
+    assert_int_equal(pji_cpu_model_known(&model, (double)NAN, 1, 4, 8, NULL), PJ_EINVAL);
+    assert_int_equal(pji_cpu_model_known(&model, (double)INFINITY, 1, 4, 8, NULL), PJ_EINVAL);
     assert_int_equal(pji_cpu_model_known(&model, 100, 0, 4, 8, NULL), PJ_EINVAL);
     assert_int_equal(pji_cpu_model_known(&model, 100, 1, 0, 8, NULL), PJ_EINVAL);
     assert_int_equal(pji_cpu_model_known(&model, 100, 1, 4, 2, &err), PJ_EINVAL);
