@@ -13,7 +13,8 @@
 
 static const struct pji_option options[] = {
     {"json", 'j', NULL, "print JSON"},
-    {"windows", 'w', "FILE", "CSV file with the columns name, start_ns, end_ns (trace's clock)"},
+    {"windows", 'w', "FILE",
+     "CSV file with the columns name, start_ns, end_ns (trace's clock; a row of names may lack)"},
     {"measured-only", 0, NULL, "leave modelled energy out of the totals"},
     {0},
 };

@@ -23,19 +23,29 @@ struct reader {
     bool *in_total;
 };
 
-static pj_status find_columns(struct reader *reader, const struct pji_csv_row *row,
+static bool is_time(const struct pji_csv_row *row, size_t i)
+{
+    int64_t t_ns;
+
+    return i < row->n && !pji_num_parse_i64(row->fields[i], row->lens[i], &t_ns, NULL);
+}
+
+/* From the names in the first row, or, where it has times in the second and third place, it is a
+ * window already and the columns stand in this order. */
+static pj_status find_columns(struct reader *reader, const struct pji_csv_row *row, bool *window,
                               struct pj_error *err)
 {
+    *window = is_time(row, START) && is_time(row, END);
     for (size_t c = 0; c < COLUMNS; c++) {
         size_t i = 0;
 
-        while (i < row->n && strcmp(row->fields[i], column_names[c]) != 0)
+        while (!*window && i < row->n && strcmp(row->fields[i], column_names[c]) != 0)
             i++;
         if (i == row->n)
             return pji_fail(err, PJ_EINVAL,
                             "%s:%zu: there is no column '%s'; name, start_ns and end_ns are needed",
                             reader->path, row->line, column_names[c]);
-        reader->at[c] = i;
+        reader->at[c] = *window ? c : i;
     }
     return PJ_OK;
 }
@@ -105,13 +115,16 @@ static pj_status take_rows(struct reader *reader, struct pji_csv *csv, json_t *w
                            struct pj_error *err)
 {
     struct pji_csv_row row;
+    bool window = false;
     pj_status status = pji_csv_read(csv, &row, err);
 
     if (status == PJI_CSV_END)
         return pji_fail(err, PJ_EINVAL,
                         "%s is empty: the columns name, start_ns, end_ns are needed", reader->path);
     if (!status)
-        status = find_columns(reader, &row, err);
+        status = find_columns(reader, &row, &window, err);
+    if (!status && window)
+        status = take_row(reader, &row, windows, err);
     while (!status) {
         status = pji_csv_read(csv, &row, err);
         if (!status && row.n == 1 && row.lens[0] == 0)

@@ -43,16 +43,14 @@ static int64_t least(int64_t a_ns, int64_t b_ns)
 static void set_errors(struct pji_channel *out, enum pji_nvml_row row,
                        const struct pji_nvml_gpu_facts *facts)
 {
-    int64_t unseen_ns = facts->spacing_ns - averaging_ns;
     int64_t sensor_ns = facts->spacing_ns > 0 ? facts->spacing_ns : usual_spacing_ns;
     int64_t usage_ns = facts->usage_averaged ? usage_average_ns : usage_refresh_ns;
     switch (row) {
     case PJI_NVML_ROW_POWER:
         out->refresh_ns = facts->spacing_ns;
         out->lag_ns = facts->spacing_ns;
-        out->edge_u_ns = facts->spacing_ns / 2;
-        if (unseen_ns > 0)
-            out->edge_u_ns += rectangular_ns(unseen_ns);
+        out->average_ns = least(facts->spacing_ns, averaging_ns);
+        out->edge_u_ns = rectangular_ns(2 * facts->spacing_ns);
         break;
     case PJI_NVML_ROW_ENERGY:
         out->refresh_ns = facts->counter_refresh_ns;

@@ -12,21 +12,22 @@
  * 0.05/sqrt(3) for k = 1. Buffer and counter come from one sensor: one com_id, and their agreement
  * (0.5 % on an H200) says nothing about it.
  *
- * Lag. A sample is the mean over the stretch that ends at its time stamp; held from there until the
- * next one it describes the past by one spacing. A step of real power shows in the samples within
- * one spacing before or after that: its rest is taken as half a spacing at each edge (on an H200
- * the time from a kernel's start or end to the first sample past half way was 10 to 32 ms, 10-90
- * %). The counter is fed from the same sensor, half a spacing behind, and published at each
- * refresh: read at any moment it is a further half refresh old; the spread of that is energy/'s
- * refresh phase. PowerUsage is the mean of the last second since Ampere, instantaneous before (NVML
- * API reference); polled and held it is half a poll older.
+ * Lag. A sample is the mean over the stretch that ends at its time stamp: held from there until the
+ * next one it describes the past by one spacing. The sensor smooths a little more than that: a step
+ * of real power reaches into the samples up to one spacing before and after, which is taken as the
+ * rest of the lag, rectangular (on an H200 the time from a kernel's start or end to the first
+ * sample past half way was 10 to 32 ms, 10-90 %; with this rest 22 of 24 bursts of 0.2 to 2 s lay
+ * within two standard uncertainties of the counter's account of them: tests/unit/sources). The
+ * counter is fed from the same sensor, half a spacing behind, and published at each refresh: read
+ * at any moment it is a further half refresh old; the spread of that is energy/'s refresh phase.
+ * PowerUsage is the mean of the last second since Ampere, instantaneous before (NVML API
+ * reference); polled and held it is half a poll older.
  *
  * Part-time sampling. Yang, Adamek and Armour (arXiv:2312.02741) found that the power reading of
- * A100 and H100 covers 25 % of the time: a mean over 25 ms, refreshed every 100 ms. Where a
- * buffer's spacing exceeds that 25 ms, the power in between is unseen; for a window it acts like a
- * further displacement of its edges by the unseen stretch (rectangular), which is added to the rest
- * of the lag. Against a load whose period is a multiple of the refresh that is no bound: such
- * aliasing cannot be seen from inside (docs/uncertainty.md).
+ * A100 and H100 covers 25 % of the time: a mean over 25 ms, refreshed every 100 ms. So a sample
+ * counts as the mean over its spacing, but of 25 ms at most (average_ns); for the rest of a longer
+ * spacing energy/ allows whatever lies between the neighbouring samples. Against a load whose
+ * period is a multiple of the spacing that is no bound: such aliasing cannot be seen from inside.
  */
 #ifndef PJI_SOURCES_NVML_ROWS_H
 #define PJI_SOURCES_NVML_ROWS_H

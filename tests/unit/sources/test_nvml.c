@@ -50,7 +50,8 @@ static void rows_of_a_gpu(void **state)
     assert_int_equal(power->companion, -1);
     assert_int_equal(power->refresh_ns, 20 * ms);
     assert_int_equal(power->lag_ns, 20 * ms);
-    assert_int_equal(power->edge_u_ns, 10 * ms);
+    assert_int_equal(power->average_ns, 20 * ms);
+    assert_int_equal(power->edge_u_ns, 11547005); /* 20 ms, rectangular */
     assert_int_equal(power->domain_kind, PJI_DOMAIN_GPU);
     assert_string_equal(power->domain, "gpu-0");
     assert_string_equal(power->parent, "machine");
@@ -63,6 +64,18 @@ static void rows_of_a_gpu(void **state)
     assert_int_equal(row(rig, "nvml:0:sm-clock")->role, PJI_ROLE_AUX);
     assert_int_equal(row(rig, "nvml:0:throttle")->role, PJI_ROLE_AUX);
     assert_int_equal(rig->table.n_missing, 0);
+}
+
+/* A100: a sample each 100 ms, a mean over 25 ms of them (arXiv:2312.02741). */
+static void part_time_sampling_is_declared(void **state)
+{
+    struct nvml_rig *rig = *state;
+    setenv("FAKE_NVML_SPACING_MS", "100", 1);
+    nvml_rig_open(rig);
+    assert_int_equal(row(rig, "nvml:0:power")->refresh_ns, 100 * ms);
+    assert_int_equal(row(rig, "nvml:0:power")->average_ns, 25 * ms);
+    assert_int_equal(row(rig, "nvml:0:power")->lag_ns, 100 * ms);
+    assert_in_range(row(rig, "nvml:0:power")->edge_u_ns, 57 * ms, 58 * ms);
 }
 
 static void without_buffer_the_counter_is_preferred(void **state)
@@ -307,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_of_a_gpu, setup, teardown),
+        cmocka_unit_test_setup_teardown(part_time_sampling_is_declared, setup, teardown),
         cmocka_unit_test_setup_teardown(without_buffer_the_counter_is_preferred, setup, teardown),
         cmocka_unit_test_setup_teardown(symbols_may_be_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(an_old_driver_gives_power_only, setup, teardown),
