@@ -257,7 +257,7 @@ static int finish(struct run *run)
     outcome.samples = stats.samples;
     outcome.late_ticks = stats.late_ticks;
     outcome.own_cpu_s = stats.own_cpu_s;
-    if (pji_outcome_make(&outcome, run->tally.series, pji_args_has(run->args, "measured-only"),
+    if (pji_outcome_make(&outcome, run->tally.run.series, pji_args_has(run->args, "measured-only"),
                          &err) == PJ_OK) {
         pji_outcome_text(&outcome, "perjoule: ", &text);
         (void)pji_lean_write(STDERR_FILENO, pji_str_text(&text), text.len);

@@ -4,6 +4,7 @@
 #include "cli/commands_lean.h"
 #include "cli/lean.h"
 #include "cli/outcome.h"
+#include "cli/run_series.h"
 #include "cli/windows.h"
 #include "core/units.h"
 #include "energy/trace.h"
@@ -52,21 +53,25 @@ static void add_json(struct pji_str *out, const struct pji_trace *trace,
 }
 
 static pj_status describe(const struct pji_args *args, const struct pji_trace *trace,
-                          struct pji_str *out, struct pj_error *err)
+                          const struct pji_run_series *run, struct pji_str *out,
+                          struct pj_error *err)
 {
+    bool of_run = run->start_ns && run->end_ns; /* `measure` wrote it: its totals are the run's */
     const char *windows_path = pji_args_get(args, "windows");
     bool measured_only = pji_args_has(args, "measured-only");
     struct pji_outcome outcome = {.channels = trace->header.channels,
                                   .n = trace->header.n_channels,
                                   .missing = trace->header.missing,
                                   .n_missing = trace->header.n_missing,
-                                  .wall_s = covered_s(trace),
+                                  .wall_s = of_run ? pji_s_from_ns(run->end_ns - run->start_ns)
+                                                   : covered_s(trace),
                                   .samples = trace->footer.samples,
                                   .late_ticks = trace->footer.late_ticks,
                                   .own_cpu_s = trace->footer.own_cpu_s,
                                   .child_status = -1};
     json_t *windows = NULL;
-    pj_status status = pji_outcome_make(&outcome, trace->series, measured_only, err);
+    pj_status status =
+        pji_outcome_make(&outcome, of_run ? run->series : trace->series, measured_only, err);
 
     if (!status && windows_path)
         status = pji_windows_read(&windows, windows_path, trace, measured_only, err);
@@ -84,6 +89,7 @@ static pj_status describe(const struct pji_args *args, const struct pji_trace *t
 static int replay(const struct pji_args *args)
 {
     struct pji_trace trace = {0};
+    struct pji_run_series run = {0};
     struct pji_str out = {0};
     struct pj_error err = {0};
     int code = pji_lean_check_rest(args, 1, 1, "no trace given");
@@ -95,16 +101,22 @@ static int replay(const struct pji_args *args)
     if (!status && !trace.has_header)
         status =
             pji_fail(&err, PJ_EINVAL, "'%s' is empty: not even the header arrived", args->rest[0]);
-    if (status)
+    if (!status)
+        status = pji_run_series_load(&run, args->rest[0], &err);
+    if (status) {
+        pji_trace_fini(&trace);
+        pji_run_series_fini(&run);
         return pji_lean_failed(args, &err);
+    }
     if (trace.torn)
         pji_lean_say(args, "the last line of '%s' was cut off and is left out", args->rest[0]);
     else if (!trace.complete)
         pji_lean_say(args, "'%s' has no footer: the recording was cut off", args->rest[0]);
-    status = describe(args, &trace, &out, &err);
+    status = describe(args, &trace, &run, &out, &err);
     code = status ? pji_lean_failed(args, &err) : pji_lean_print(args, &out);
     pji_str_fini(&out);
     pji_trace_fini(&trace);
+    pji_run_series_fini(&run);
     return code;
 }
 

@@ -8,14 +8,12 @@
 #define PJI_CLI_TALLY_H
 
 #include "cli/instruments.h"
-#include "energy/clip.h"
+#include "cli/run_series.h"
 #include "meter/stream.h"
 
 struct pji_tally {
     struct pji_instruments *instruments; /* borrowed */
-    struct pji_series *series;           /* n: one for each channel */
-    struct pji_clip *clips;              /* n: cut the lagging ones to the run */
-    size_t n;
+    struct pji_run_series run;
     struct pji_stream *stream; /* NULL: no trace, or it failed */
     struct pj_error trouble;
 };
@@ -26,8 +24,8 @@ pj_status pji_tally_init(struct pji_tally *tally, struct pji_instruments *instru
                          struct pj_error *err);
 void pji_tally_fini(struct pji_tally *tally);
 
-/* When the run began and ended: lagging instruments are cut there (energy/clip.h). The last sample
- * is taken after pji_meter_settle. */
+/* When the run began and ended: lagging instruments are cut there, and the trace says it. The last
+ * sample is taken after pji_meter_settle. */
 void pji_tally_start(struct pji_tally *tally, int64_t start_ns);
 void pji_tally_end(struct pji_tally *tally, int64_t end_ns);
 /* Takes a sample (edge: from every instrument, now). */

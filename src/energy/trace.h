@@ -78,6 +78,10 @@ pj_status pji_trace_reader_end(struct pji_trace_reader *reader, bool *complete, 
                                struct pj_error *err);
 void pji_trace_reader_free(struct pji_trace_reader *reader);
 
+/* All of a trace file; complete and torn as above. */
+pj_status pji_trace_visit(const char *path, const struct pji_trace_visitor *visitor, bool *complete,
+                          bool *torn, struct pj_error *err);
+
 /* ---- a whole trace in memory: series of every channel, for windows after the fact ---- */
 
 struct pji_trace {

@@ -126,26 +126,31 @@ static pj_status feed_file(struct pji_trace_reader *reader, FILE *file, const ch
     return status;
 }
 
-pj_status pji_trace_load(struct pji_trace *trace, const char *path, struct pj_error *err)
+pj_status pji_trace_visit(const char *path, const struct pji_trace_visitor *visitor, bool *complete,
+                          bool *torn, struct pj_error *err)
 {
-    *trace = (struct pji_trace){0};
-    struct pji_trace_visitor visitor = pji_trace_builder(trace);
     struct pji_trace_reader *reader = NULL;
     FILE *file = fopen(path, "rbe");
     if (file == NULL) {
         return pji_fail_errno(err, errno, "cannot open the trace %s", path);
     }
-    pj_status status = pji_trace_reader_new(&reader, path, &visitor, err);
-    if (status != PJ_OK) {
-        goto out;
-    }
-    status = feed_file(reader, file, path, err);
+    pj_status status = pji_trace_reader_new(&reader, path, visitor, err);
     if (status == PJ_OK) {
-        status = pji_trace_reader_end(reader, &trace->complete, &trace->torn, err);
+        status = feed_file(reader, file, path, err);
     }
-out:
+    if (status == PJ_OK) {
+        status = pji_trace_reader_end(reader, complete, torn, err);
+    }
     pji_trace_reader_free(reader);
     fclose(file);
+    return status;
+}
+
+pj_status pji_trace_load(struct pji_trace *trace, const char *path, struct pj_error *err)
+{
+    *trace = (struct pji_trace){0};
+    struct pji_trace_visitor visitor = pji_trace_builder(trace);
+    pj_status status = pji_trace_visit(path, &visitor, &trace->complete, &trace->torn, err);
     if (status != PJ_OK) {
         pji_trace_fini(trace);
     }
