@@ -4,19 +4,18 @@
  *   (drivers/powercap/intel_rapl_common.c) shows 2^32 - 1 units, in uJ, as the range, so one unit,
  *   range / (2^32 - 1), is the resolution, and the modulus is the range plus that unit: on real
  *   hardware range + 61 uJ or + 15 uJ, in general at least range + 1. Each zone has its own.
- * - Domains overlap (Intel SDM 3B, 15.10): core and uncore are parts of the package, the package is
- *   part of psys, dram is beside the package. The domain tree says so; the ledger never adds both.
+ * - A domain that perf events already read (rapl_perf.c, before us in the table) is not read a
+ *   second time: it is the same counter.
  * - intel-rapl-mmio shows the counters of the package again: an alternative reading of the same
  *   domain, used only where the MSR zone cannot be read.
- * - The counters step about every millisecond.
  * - Since Linux 5.10 energy_uj is readable by root only (CVE-2020-8694).
  */
-#include "sources/rapl_accuracy.h"
+#include "sources/rapl_channel.h"
+#include "sources/rapl_counters.h"
 #include "sources/rapl_zones.h"
 #include "sources/table.h"
 
 #include "core/array.h"
-#include "core/units.h"
 
 #include <errno.h>
 #include <math.h>
@@ -24,89 +23,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REFRESH_NS (1 * PJI_NS_PER_MS)
-/* All zones are stamped with one time when reading them took no longer than this. */
-#define PASS_NS (100 * PJI_NS_PER_US)
-
-/* A package may exceed its long-term limit (PL2 and PL4 are up to about twice PL1), and a short
- * step may catch twice the refreshes that its time is worth; the rest is margin, for what the cap
- * has to tell apart is work from garbage. */
-static const double cap_factor = 10;
-
-struct counter {
-    int handle;
-    int32_t channel;
-    bool gone;
-    int64_t t_ns;
-    int64_t value; /* errno when status is not OK */
-    enum pji_reading_status status;
-};
-
 struct state {
     const struct pji_platform *platform;
-    struct counter *counters;
+    struct pji_rapl_counter *counters;
     size_t n, cap;
 };
 
 static const char source_name[] = "rapl_powercap";
 
 /* ---- zones to domains ---- */
-
-/* "0" of "package-0", "0-die-1" of "package-0-die-1". */
-static const char *package_number(const struct pji_rapl_zone *package)
-{
-    if (package && strncmp(package->name, "package-", 8) == 0)
-        return package->name + 8;
-    return package ? strchr(package->id, ':') + 1 : "0";
-}
-
-static const char *psys_of(const struct pji_rapl_zones *zones, const struct pji_rapl_zone *package)
-{
-    const char *found = "machine";
-    char wanted[48];
-
-    (void)snprintf(wanted, sizeof wanted, "psys-%s", package_number(package));
-    for (size_t i = 0; i < zones->n; i++) {
-        if (strcmp(zones->zones[i].name, wanted) == 0)
-            return zones->zones[i].name;
-        if (strcmp(zones->zones[i].name, "psys") == 0)
-            found = "psys";
-    }
-    return found;
-}
-
-static void set_domain(struct pji_channel *channel, const struct pji_rapl_zones *zones,
-                       const struct pji_rapl_zone *zone)
-{
-    const struct pji_rapl_zone *above = pji_rapl_zones_parent(zones, zone);
-    const char *parent = "machine";
-
-    if (zone->depth == 0 && (strncmp(zone->name, "package-", 8) == 0 || zone->name[0] == '\0')) {
-        channel->domain_kind = PJI_DOMAIN_PACKAGE;
-        (void)snprintf(channel->domain, sizeof channel->domain, "package-%s", package_number(zone));
-        parent = psys_of(zones, zone);
-    } else if (strcmp(zone->name, "dram") == 0) {
-        channel->domain_kind = PJI_DOMAIN_DRAM;
-        (void)snprintf(channel->domain, sizeof channel->domain, "dram-%s", package_number(above));
-    } else if (zone->depth == 0) {
-        bool psys = strncmp(zone->name, "psys", 4) == 0;
-
-        channel->domain_kind = psys ? PJI_DOMAIN_PSYS : PJI_DOMAIN_OTHER;
-        (void)snprintf(channel->domain, sizeof channel->domain, "%s", zone->name);
-        if (!psys) /* we do not know what it overlaps with: kept, never added */
-            channel->role = PJI_ROLE_AUX;
-    } else {
-        channel->domain_kind = strcmp(zone->name, "core") == 0     ? PJI_DOMAIN_CORE
-                               : strcmp(zone->name, "uncore") == 0 ? PJI_DOMAIN_UNCORE
-                                                                   : PJI_DOMAIN_OTHER;
-        (void)snprintf(channel->parent, sizeof channel->parent, "package-%s",
-                       package_number(above));
-        (void)snprintf(channel->domain, sizeof channel->domain, "package-%.15s/%.20s",
-                       package_number(above), zone->name[0] ? zone->name : zone->id);
-        return;
-    }
-    (void)snprintf(channel->parent, sizeof channel->parent, "%s", parent);
-}
 
 /* The channel that already reads this domain, or -1. */
 static int32_t twin_of(const struct pji_channel_table *table, const struct pji_channel *channel)
@@ -119,22 +44,26 @@ static int32_t twin_of(const struct pji_channel_table *table, const struct pji_c
     return -1;
 }
 
-static void describe(struct pji_channel *channel, const struct pji_rapl_zones *zones,
-                     const struct pji_rapl_zone *zone, const struct pji_cpu_info *cpu,
-                     const struct pji_channel_table *table)
+/* Whether perf events read what this channel would. */
+static bool is_read(const struct pji_channel_table *table, const struct pji_channel *channel)
 {
-    int32_t twin;
+    for (size_t i = 0; i < table->n; i++) {
+        const struct pji_channel *other = &table->channels[i];
 
-    *channel = (struct pji_channel){.kind = PJI_COUNTER,
-                                    .role = PJI_ROLE_ENERGY,
-                                    .unit = "uJ",
-                                    .origin = PJ_ORIGIN_COUNTER,
-                                    .refresh_ns = REFRESH_NS,
-                                    .companion = -1};
-    (void)snprintf(channel->source, sizeof channel->source, "%s", source_name);
+        if (strcmp(other->source, pji_source_rapl_perf.name) == 0 &&
+            other->domain_kind == channel->domain_kind &&
+            pji_rapl_overlap(other->domain, channel->domain))
+            return true;
+    }
+    return false;
+}
+
+static void describe(struct pji_channel *channel, const struct pji_rapl_zone *zone,
+                     const struct pji_cpu_info *cpu, const struct pji_channel_table *table)
+{
+    int32_t twin = twin_of(table, channel);
+
     (void)snprintf(channel->device, sizeof channel->device, "%s", zone->id);
-    set_domain(channel, zones, zone);
-    twin = twin_of(table, channel);
     if (twin >= 0 && !zone->mmio) {
         /* two MSR zones of one name: two instruments as far as anybody can tell */
         size_t len = strlen(channel->domain);
@@ -143,15 +72,10 @@ static void describe(struct pji_channel *channel, const struct pji_rapl_zones *z
     } else {
         channel->companion = twin;
     }
-    (void)snprintf(channel->name, sizeof channel->name, "%s:%s", zone->mmio ? "rapl-mmio" : "rapl",
-                   channel->domain);
-    (void)snprintf(channel->com_id, sizeof channel->com_id, "rapl:%.24s:%.32s",
-                   cpu->name[0] ? cpu->name : "unknown cpu", channel->domain);
-    channel->quantum = fmax(1, (double)zone->max_range_uj / (double)UINT32_MAX);
+    pji_rapl_channel_finish(channel, zone->mmio ? "rapl-mmio" : "rapl", cpu);
+    pji_rapl_channel_limits(channel, zone);
     if (zone->max_range_uj > 0)
         channel->modulus = zone->max_range_uj + (int64_t)llround(channel->quantum);
-    channel->gain_rel = pji_rapl_gain_rel(cpu, channel->domain_kind);
-    channel->cap_mw = cap_factor * (double)zone->max_power_uw / 1e3;
 }
 
 /* ---- opening ---- */
@@ -200,14 +124,19 @@ static pj_status add_zone(struct state *state, const struct pji_rapl_zones *zone
                           struct pji_channel_table *table, int *failed, struct pj_error *err)
 {
     struct pji_channel channel;
-    struct counter counter = {.handle = try_zone(state->platform, zone)};
+    struct pji_rapl_counter counter = {0};
     pj_status status;
 
+    pji_rapl_channel_init(&channel, source_name);
+    pji_rapl_zone_domain(&channel, zones, zone);
+    if (is_read(table, &channel))
+        return PJ_OK;
+    counter.handle = try_zone(state->platform, zone);
     if (counter.handle < 0) {
         *failed = -counter.handle;
         return PJ_OK;
     }
-    describe(&channel, zones, zone, cpu, table);
+    describe(&channel, zone, cpu, table);
     status = pji_array_reserve(&state->counters, &state->cap, state->n + 1, sizeof counter, err);
     if (!status)
         status = pji_channel_table_add(table, &channel, &counter.channel, err);
@@ -232,7 +161,7 @@ static pj_status add_zones(struct state *state, const struct pji_rapl_zones *zon
     for (size_t i = 0; i < zones->n && !status; i++) {
         struct pji_channel channel = {0};
 
-        set_domain(&channel, zones, &zones->zones[i]);
+        pji_rapl_zone_domain(&channel, zones, &zones->zones[i]);
         if (failed[i] && twin_of(table, &channel) < 0)
             status = miss_zone(table, &channel, &zones->zones[i], failed[i], err);
     }
@@ -243,6 +172,10 @@ static pj_status add_zones(struct state *state, const struct pji_rapl_zones *zon
 static pj_status miss_all(const struct pji_cpu_info *cpu, struct pji_channel_table *table,
                           struct pj_error *err)
 {
+    const struct pji_channel package = {.domain_kind = PJI_DOMAIN_PACKAGE, .domain = "package-0"};
+
+    if (is_read(table, &package)) /* not missed */
+        return PJ_OK;
     if (strcmp(cpu->vendor, "GenuineIntel") != 0 && strcmp(cpu->vendor, "AuthenticAMD") != 0)
         return PJ_OK;
     if (cpu->virtual_machine)
@@ -261,8 +194,7 @@ static void rapl_close(void *context)
 {
     struct state *state = context;
 
-    for (size_t i = 0; i < state->n; i++)
-        state->platform->ops->close(state->platform->context, state->counters[i].handle);
+    pji_rapl_counters_close(state->platform, state->counters, state->n);
     free(state->counters);
 }
 
@@ -288,51 +220,22 @@ static pj_status rapl_open(void *context, const struct pji_source_env *env,
 
 /* ---- reading ---- */
 
-static void read_counter(const struct pji_platform *platform, struct counter *counter)
+static int read_counter(const struct pji_platform *platform, const struct pji_rapl_counter *counter,
+                        int64_t *energy_uj)
 {
     uint64_t value = 0;
     int failed = pji_pread_u64(platform, counter->handle, &value);
 
-    if (!failed && value > INT64_MAX)
-        failed = -ERANGE;
-    counter->status = PJI_READ_OK;
-    counter->value = (int64_t)value;
-    if (failed) {
-        counter->status = failed == -ENODEV ? PJI_READ_GONE : PJI_READ_FAILED;
-        counter->value = -failed;
-    }
+    *energy_uj = (int64_t)value;
+    return !failed && value > INT64_MAX ? -ERANGE : failed;
 }
 
 static pj_status rapl_read(void *context, struct pji_reading_sink *sink, struct pj_error *err)
 {
     struct state *state = context;
-    int64_t start_ns = pji_now_ns(state->platform);
-    int64_t before_ns = start_ns;
-    bool together;
 
     (void)err;
-    for (size_t i = 0; i < state->n; i++) {
-        struct counter *counter = &state->counters[i];
-        int64_t after_ns;
-
-        if (counter->gone)
-            continue;
-        read_counter(state->platform, counter);
-        after_ns = pji_now_ns(state->platform);
-        counter->t_ns = before_ns + (after_ns - before_ns) / 2;
-        before_ns = after_ns;
-    }
-    together = before_ns - start_ns <= PASS_NS;
-    for (size_t i = 0; i < state->n; i++) {
-        struct counter *counter = &state->counters[i];
-
-        if (counter->gone)
-            continue;
-        pji_reading_put(sink, counter->channel,
-                        together ? start_ns + (before_ns - start_ns) / 2 : counter->t_ns,
-                        counter->status, counter->value);
-        counter->gone = counter->status == PJI_READ_GONE;
-    }
+    pji_rapl_counters_read(state->platform, state->counters, state->n, read_counter, sink);
     return PJ_OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include "meter/source.h"
 
+extern const struct pji_source_ops pji_source_rapl_perf;
 extern const struct pji_source_ops pji_source_rapl_powercap;
 extern const struct pji_source_ops pji_source_nvml;
 extern const struct pji_source_ops pji_source_model_cpu;

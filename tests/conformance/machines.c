@@ -51,6 +51,20 @@ static bool open_rapl(struct machine *machine, struct pji_source_env *env)
     return true;
 }
 
+static bool open_perf(struct machine *machine, struct pji_source_env *env)
+{
+    (void)scripted_env(machine, env);
+    rig_power_pmu(machine->script, 9, "0,40");
+    rig_power_event(machine->script, "energy-pkg", 2);
+    rig_power_event(machine->script, "energy-ram", 3);
+    for (int cpu = 0; cpu <= 40; cpu += 40) {
+        rig_topology(machine->script, cpu, cpu / 40, 0);
+        (void)scripted_perf(machine->script, 9, 2, cpu, "4294967296");
+        (void)scripted_perf(machine->script, 9, 3, cpu, "8589934592");
+    }
+    return true;
+}
+
 static bool open_model(struct machine *machine, struct pji_source_env *env)
 {
     (void)scripted_env(machine, env);
@@ -112,6 +126,7 @@ static bool open_replay(struct machine *machine, struct pji_source_env *env)
 }
 
 static struct machine machines[] = {
+    {.source = "rapl_perf", .open = open_perf},
     {.source = "rapl_powercap", .open = open_rapl},
     {.source = "nvml", .open = open_nvml, .real_clock = true},
     {.source = "model_cpu", .open = open_model},

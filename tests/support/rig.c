@@ -161,6 +161,37 @@ void rig_zone(struct scripted *s, const char *id, const char *name, int64_t ener
     put(s, id, "max_energy_range_uj", text);
 }
 
+void rig_power_pmu(struct scripted *s, int type, const char *cpumask)
+{
+    scripted_filef(s, "/sys/bus/event_source/devices/power/type", "%d\n", type);
+    scripted_filef(s, "/sys/bus/event_source/devices/power/cpumask", "%s\n", cpumask);
+}
+
+void rig_power_event(struct scripted *s, const char *name, unsigned config)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof path, "/sys/bus/event_source/devices/power/events/%s", name);
+    scripted_filef(s, path, "event=0x%02x\n", config);
+    (void)snprintf(path, sizeof path, "/sys/bus/event_source/devices/power/events/%s.unit", name);
+    scripted_file(s, path, "Joules\n");
+    (void)snprintf(path, sizeof path, "/sys/bus/event_source/devices/power/events/%s.scale", name);
+    scripted_file(s, path, "2.3283064365386962890625e-10\n");
+}
+
+void rig_topology(struct scripted *s, int cpu, int package, int die)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/physical_package_id",
+                   cpu);
+    scripted_filef(s, path, "%d\n", package);
+    if (die < 0)
+        return;
+    (void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/die_id", cpu);
+    scripted_filef(s, path, "%d\n", die);
+}
+
 void rig_cpuinfo(struct scripted *s, const char *vendor, const char *model_name, int model,
                  int sockets, int cores, bool virtual_machine)
 {

@@ -51,6 +51,11 @@ const char *rig_cover(const struct rig *rig, char *text, size_t size);
 void rig_zone(struct scripted *s, const char *id, const char *name, int64_t energy_uj,
               int64_t max_range_uj);
 void rig_set(struct scripted *s, const char *id, int64_t energy_uj);
+/* The PMU "power" of that type, without events; one of its events; where a CPU sits (die < 0: not
+ * told). */
+void rig_power_pmu(struct scripted *s, int type, const char *cpumask);
+void rig_power_event(struct scripted *s, const char *name, unsigned config);
+void rig_topology(struct scripted *s, int cpu, int package, int die);
 /* /proc/cpuinfo of `sockets` processors with `cores` cores of two threads each. */
 void rig_cpuinfo(struct scripted *s, const char *vendor, const char *model_name, int model,
                  int sockets, int cores, bool virtual_machine);
