@@ -12,5 +12,6 @@ extern const struct pji_command pji_cmd_resume;
 extern const struct pji_command pji_cmd_status;
 extern const struct pji_command pji_cmd_export;
 extern const struct pji_command pji_cmd_report;
+extern const struct pji_command pji_cmd_analyse;
 
 #endif

@@ -24,6 +24,7 @@ static const struct {
     {"status", "show how far a study is"},
     {"export", "write the results of a study as CSV or JSON"},
     {"report", "analyse a study and write its report"},
+    {"analyse", "statistics of a table or a study: groups, linear and mixed models"},
 };
 
 enum { N_LAB = sizeof lab_commands / sizeof lab_commands[0] };

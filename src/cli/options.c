@@ -74,6 +74,11 @@ static pj_status take(struct pji_args *args, int index, const char *given, struc
         given = c->argv[++c->at];
     }
     args->values[index] = given;
+    if (args->n_given == PJI_MAX_GIVEN)
+        return pji_fail(err, PJ_EINVAL, "%s: more than %d options", args->command->name,
+                        PJI_MAX_GIVEN);
+    args->given[args->n_given].option = index;
+    args->given[args->n_given++].value = given;
     return PJ_OK;
 }
 
@@ -135,6 +140,16 @@ const char *pji_args_get(const struct pji_args *args, const char *name)
 {
     int index = find_long(args->command, name, strlen(name));
     return index >= 0 ? args->values[index] : NULL;
+}
+
+const char *pji_args_nth(const struct pji_args *args, const char *name, size_t index)
+{
+    int option = find_long(args->command, name, strlen(name));
+    for (size_t i = 0; i < args->n_given; i++) {
+        if (args->given[i].option == option && index-- == 0)
+            return args->given[i].value;
+    }
+    return NULL;
 }
 
 bool pji_args_has(const struct pji_args *args, const char *name)

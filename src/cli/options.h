@@ -20,7 +20,7 @@ struct pji_option {
     const char *help; /* one line */
 };
 
-enum { PJI_MAX_OPTIONS = 24 };
+enum { PJI_MAX_OPTIONS = 24, PJI_MAX_GIVEN = 128 };
 
 struct pji_args;
 
@@ -37,7 +37,12 @@ struct pji_command {
 struct pji_args {
     const struct pji_command *command;
     const char *values[PJI_MAX_OPTIONS]; /* parallel to command->options; a set flag is "" */
-    char **rest;                         /* positional words, NULL-terminated */
+    struct {
+        int option;
+        const char *value;
+    } given[PJI_MAX_GIVEN]; /* every value, in the order of the words */
+    size_t n_given;
+    char **rest; /* positional words, NULL-terminated */
     size_t n_rest;
 };
 
@@ -48,6 +53,8 @@ pj_status pji_args_parse(struct pji_args *args, const struct pji_command *comman
                          char **argv, struct pj_error *err);
 /* Value of an option, NULL when it was not given. The name must be in the table. */
 const char *pji_args_get(const struct pji_args *args, const char *name);
+/* Value number `index` of an option that may be given several times; NULL behind the last. */
+const char *pji_args_nth(const struct pji_args *args, const char *name, size_t index);
 bool pji_args_has(const struct pji_args *args, const char *name);
 
 /* Usage and options of one command. `program` is "perjoule". */

@@ -1,0 +1,41 @@
+/* analysis/analyse.h - `perjoule analyse`: a table, what is asked of it, one JSON object.
+ *
+ * The object has one key for each group of results (docs/formats), and besides: "rows" (used, and
+ * how many were left out because a value is missing or a level is not listed), "omitted" (what
+ * could not be computed → why) and "findings" (what forbids or weakens a conclusion), the last two
+ * only when there is something to say.
+ */
+#ifndef PJI_ANALYSIS_ANALYSE_H
+#define PJI_ANALYSIS_ANALYSE_H
+
+#include "analysis/table.h"
+
+#include <jansson.h>
+
+struct pji_analysis {
+    const char *where;         /* NULL: all rows */
+    const char *tests;         /* "a,b"; NULL or "all": everything that applies */
+    const char *const *levels; /* "G=L,M,H" */
+    size_t n_levels;
+
+    const char *response; /* with by, or with correlate */
+    const char *by;
+    const char *paired_by; /* columns that name a block, comma between them */
+    const char *correlate;
+
+    const char *model; /* a formula instead of the above */
+    const char *const *factor;
+    size_t factors;
+    const char *const *emmeans; /* "A|B" */
+    size_t n_emmeans;
+};
+
+/* *conclusive becomes false when a main test could not be computed. PJ_EINVAL for everything that
+ * is wrong with the request or the table. */
+pj_status pji_analyse(const struct pji_table *table, const struct pji_analysis *request,
+                      json_t **out, bool *conclusive, struct pj_error *err);
+
+/* The same object as text for people: tables, then what was left out and why. */
+void pji_analysis_text(const json_t *analysis, int width, struct pji_str *out);
+
+#endif

@@ -1,0 +1,33 @@
+/* analysis/analyse_parts.h - the two routes of an analysis (room-internal: analysis/analyse.h). */
+#ifndef PJI_ANALYSIS_ANALYSE_PARTS_H
+#define PJI_ANALYSIS_ANALYSE_PARTS_H
+
+#include "analysis/analyse.h"
+#include "analysis/built.h"
+
+struct pji_route {
+    const struct pji_table *table;
+    const struct pji_analysis *request;
+    struct pji_build_options options;
+    bool *keep; /* rows of the table that may take part */
+    json_t *out;
+    json_t *omitted;
+    json_t *findings;
+    size_t used, left_out;
+    bool conclusive;
+};
+
+/* Is this group of results asked for? */
+bool pji_route_wants(const struct pji_route *route, const char *group);
+/* Adds a sentence; forbidding: a conclusion is not possible. */
+void pji_route_find(struct pji_route *route, bool forbidding, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+pj_status pji_route_by(struct pji_route *route, struct pj_error *err);
+pj_status pji_route_correlate(struct pji_route *route, struct pj_error *err);
+pj_status pji_route_model(struct pji_route *route, struct pj_error *err);
+
+/* Names of all groups, NULL-terminated. */
+extern const char *const pji_route_groups[];
+
+#endif

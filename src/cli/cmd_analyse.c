@@ -1,0 +1,201 @@
+/* cli/cmd_analyse.c - perjoule analyse TABLE.csv|STUDY: statistics of groups and of linear models.
+ */
+#include "cli/commands_lab.h"
+#include "cli/run_session.h"
+
+#include "analysis/analyse.h"
+#include "core/json.h"
+#include "platform/durable.h"
+#include "store/export.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct pji_option options[] = {
+    {"response", 'y', "Y", "the column that is explained"},
+    {"by", 'g', "G", "compare Y between the groups of this column"},
+    {"paired-by", 0, "S", "each value of S (columns with commas) is one block of all groups"},
+    {"correlate", 0, "X", "correlation of Y with X, within the groups of G if given"},
+    {"model", 'm', "FORMULA", "'log(Y) ~ A*B + x + (1|S)' instead of the above"},
+    {"factor", 0, "F", "this column of numbers is a factor of the model (may be repeated)"},
+    {"emmeans", 0, "'A|B'", "marginal means of A within B as well (may be repeated)"},
+    {"levels", 0, "'G=L,M,H'", "order of levels, and only these (may be repeated)"},
+    {"where", 'w', "EXPR", "only rows for which it holds: 'task in (\"CB\") and tokens > 9'"},
+    {"tests", 't', "LIST", "groups of results, with commas between them (default: all)"},
+    {"json", 0, "FILE", "write the results as JSON; - for standard output"},
+    {"separator", 0, "C", "between the fields of the table (default ',')"},
+    {"decimal-comma", 0, NULL, "numbers of the table have a decimal comma"},
+    {0},
+};
+
+enum { MAX_REPEATED = 32 };
+
+static int fail(const struct pj_error *err, pj_status rc)
+{
+    fprintf(stderr, "perjoule: %s\n", err->text);
+    return rc == PJ_EINVAL || rc == PJ_ENOTFOUND ? 2 : 1;
+}
+
+static pj_status collect(void *context, const char *text, size_t len, struct pj_error *err)
+{
+    struct pji_str *out = context;
+    pji_str_addn(out, text, len);
+    return pji_str_ok(out, err);
+}
+
+/* The export of a study, read back as a table. */
+static pj_status read_study(const char *dir, struct pji_table *table, struct pj_error *err)
+{
+    struct pji_store *store = NULL;
+    struct pji_str text = {0};
+    pj_status rc = pji_store_open(&store, dir, PJI_STORE_READ, &pji_cli_log, err);
+    if (rc)
+        return rc;
+    rc = pji_store_export(store, PJI_EXPORT_CSV, collect, &text, err);
+    (void)pji_store_close(store, NULL);
+    FILE *file = rc ? NULL : fmemopen(text.text, text.len, "r");
+    if (!rc && !file)
+        rc = pji_fail_errno(err, errno, "the export of %s cannot be read back", dir);
+    if (file) {
+        rc = pji_table_read(table, file, dir, ',', err);
+        fclose(file);
+    }
+    pji_str_fini(&text);
+    return rc;
+}
+
+static pj_status read_table(const struct pji_args *args, const char *path, struct pji_table *table,
+                            struct pj_error *err)
+{
+    const char *separator = pji_args_get(args, "separator");
+    char c = ',';
+    if (separator) {
+        c = strcmp(separator, "\\t") == 0 ? '\t' : separator[0];
+        if (c == '\0' || (c != '\t' && separator[1] != '\0') || c == '"')
+            return pji_fail(err, PJ_EINVAL, "--separator takes one character, or \\t");
+    }
+    bool standard = strcmp(path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(path, "r");
+    if (!file)
+        return pji_fail_errno(err, errno, "cannot read %s", path);
+    pj_status rc = pji_table_read(table, file, standard ? "standard input" : path, c, err);
+    if (!standard)
+        fclose(file);
+    if (!rc)
+        table->decimal_comma = pji_args_has(args, "decimal-comma");
+    return rc;
+}
+
+static size_t repeated(const struct pji_args *args, const char *name, const char **out)
+{
+    size_t n = 0;
+    while (n < MAX_REPEATED && pji_args_nth(args, name, n)) {
+        out[n] = pji_args_nth(args, name, n);
+        n++;
+    }
+    return n;
+}
+
+static pj_status write_json(const char *path, const json_t *result, struct pj_error *err)
+{
+    struct pji_str text = {0};
+    pji_json_write(&text, result, 2);
+    pji_str_addc(&text, '\n');
+    pj_status rc = pji_str_ok(&text, err);
+    if (!rc && strcmp(path, "-") != 0)
+        rc = pji_durable_write(path, text.text, text.len, err);
+    else if (!rc && (fwrite(text.text, 1, text.len, stdout) != text.len || fflush(stdout) != 0))
+        rc = pji_fail_errno(err, errno, "the results could not be written to standard output");
+    pji_str_fini(&text);
+    return rc;
+}
+
+static pj_status print(const json_t *result, struct pj_error *err)
+{
+    struct winsize size = {0};
+    int width = 120;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 40)
+        width = size.ws_col;
+    struct pji_str text = {0};
+    pji_analysis_text(result, width, &text);
+    pj_status rc = pji_str_ok(&text, err);
+    if (!rc && (fputs(pji_str_text(&text), stdout) == EOF || fflush(stdout) != 0))
+        rc = pji_fail_errno(err, errno, "the results could not be written to standard output");
+    pji_str_fini(&text);
+    return rc;
+}
+
+static int analyse(const struct pji_args *args, const struct pji_table *table, bool study)
+{
+    struct pj_error err = {0};
+    const char *levels[MAX_REPEATED];
+    const char *factor[MAX_REPEATED];
+    const char *emmeans[MAX_REPEATED];
+    struct pji_str where = {0};
+    const char *given = pji_args_get(args, "where");
+    if (study) /* results of other trials are not results of the study */
+        pji_str_addf(&where, given ? "state == 'done' and (%s)" : "state == 'done'", given);
+    struct pji_analysis request = {
+        .where = study ? pji_str_text(&where) : given,
+        .tests = pji_args_get(args, "tests"),
+        .levels = levels,
+        .n_levels = repeated(args, "levels", levels),
+        .response = pji_args_get(args, "response"),
+        .by = pji_args_get(args, "by"),
+        .paired_by = pji_args_get(args, "paired-by"),
+        .correlate = pji_args_get(args, "correlate"),
+        .model = pji_args_get(args, "model"),
+        .factor = factor,
+        .factors = repeated(args, "factor", factor),
+        .emmeans = emmeans,
+        .n_emmeans = repeated(args, "emmeans", emmeans),
+    };
+    json_t *result = NULL;
+    bool conclusive = true;
+    pj_status rc = pji_analyse(table, &request, &result, &conclusive, &err);
+    const char *json = pji_args_get(args, "json");
+    if (!rc)
+        rc = json ? write_json(json, result, &err) : print(result, &err);
+    json_decref(result);
+    pji_str_fini(&where);
+    if (rc)
+        return fail(&err, rc);
+    return conclusive ? 0 : 3;
+}
+
+static int run(const struct pji_args *args)
+{
+    struct pj_error err = {0};
+    struct pji_table table;
+    struct stat st;
+    if (args->n_rest != 1) {
+        fprintf(stderr, "perjoule: analyse takes one table (CSV) or the folder of one study\n");
+        return 2;
+    }
+    bool study = stat(args->rest[0], &st) == 0 && S_ISDIR(st.st_mode);
+    pj_status rc = study ? read_study(args->rest[0], &table, &err)
+                         : read_table(args, args->rest[0], &table, &err);
+    if (rc)
+        return fail(&err, rc);
+    int code = analyse(args, &table, study);
+    pji_table_fini(&table);
+    return code;
+}
+
+const struct pji_command pji_cmd_analyse = {
+    .name = "analyse",
+    .synopsis = "TABLE.csv|STUDY --response Y --by G | --model FORMULA [options]",
+    .about = "statistics of a table or a study: groups, linear and mixed models",
+    .details =
+        "With --by: descriptives, normality, equality of variances, one-way ANOVA, Kruskal-Wallis, "
+        "comparisons of all pairs, contrasts. With --model: analysis of variance, coefficients, "
+        "marginal means and contrasts, the aligned rank transform; with (1|S) a mixed model.\n\n"
+        "Rows without a value in a column that is used are left out, and the result says how many. "
+        "Exit code 3: a main test could not be computed.",
+    .options = options,
+    .run = run,
+};
