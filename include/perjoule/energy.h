@@ -48,7 +48,7 @@ struct pj_energy {
     enum pj_origin origin;
     uint32_t quality;       /* PJ_QUALITY_* */
     char com_id[PJ_COM_ID]; /* instrument whose common error this value carries */
-    char reason[PJ_REASON]; /* why the value is missing; "" when it is not */
+    char reason[PJ_REASON]; /* why the value, or with PARTIAL a part of it, is missing; "" else */
 };
 
 /* Combined standard uncertainty sqrt(u_ind^2 + u_com^2), J. */
