@@ -1,5 +1,7 @@
-/* Parameters: tools/cpu-model-fit prints how they were chosen, on two machines (Threadripper 1950X
- * and Xeon E3-1240 v2, loads of 0...100 %) whose energies RAPL counted; docs/cpu-model.md.
+/* Parameters: two machines (Threadripper 1950X and Xeon E3-1240 v2, loads of 0...100 %) whose
+ * energies RAPL counted, rounded towards what is common to machines of their size;
+ * tools/cpu-model-fit prints how well they do. The band is one for all sizes, because two machines
+ * cannot teach how it depends on the size: it spans both of them (docs/cpu-model.md).
  *
  * TDP of an unknown core, from the vendors' figures of parts at both ends: EPYC 9754 has 360 W for
  * 128 cores (2.8 W each), Xeon E3-1240 v2 69 W for 4 (17 W each). A virtual CPU may be one thread
@@ -22,8 +24,8 @@ static void set_shape(struct pji_cpu_model *model, int cores)
 
     x = fmin(1, fmax(0, x));
     model->idle = between(0.07, 0.19, x);
-    model->full = between(0.80, 0.95, x);
-    model->exponent = between(1.3, 0.7, x);
+    model->full = between(0.82, 0.95, x);
+    model->exponent = between(1.2, 0.7, x);
 }
 
 pj_status pji_cpu_model_known(struct pji_cpu_model *model, double tdp_w, int sockets, int cores,
@@ -61,14 +63,12 @@ static double curve(double idle, double full, double exponent, double utilisatio
 
 static double lowest(const struct pji_cpu_model *model, double utilisation)
 {
-    return model->tdp_lo_w *
-           curve(0.4 * model->idle, model->full - 0.22, model->exponent + 0.5, utilisation);
+    return model->tdp_lo_w * curve(0.03, 0.66, 1.4, utilisation);
 }
 
 static double highest(const struct pji_cpu_model *model, double utilisation)
 {
-    return model->tdp_hi_w *
-           curve(model->idle + 0.16, model->full + 0.21, model->exponent * 0.5, utilisation);
+    return model->tdp_hi_w * curve(0.35, 1.15, 0.6, utilisation);
 }
 
 static double middle(const struct pji_cpu_model *model, double utilisation)
