@@ -65,6 +65,27 @@ static bool open_perf(struct machine *machine, struct pji_source_env *env)
     return true;
 }
 
+static bool open_hwmon(struct machine *machine, struct pji_source_env *env)
+{
+    struct scripted *s;
+
+    (void)scripted_env(machine, env);
+    s = machine->script;
+    scripted_file(s, "/sys/class/hwmon/hwmon0/name", "xe\n");
+    scripted_link(s, "/sys/class/hwmon/hwmon0/device", "../../../0000:03:00.0");
+    scripted_file(s, "/sys/class/hwmon/hwmon0/energy1_label", "card\n");
+    scripted_computed(s, "/sys/class/hwmon/hwmon0/energy1_input", read_energy, NULL);
+    scripted_file(s, "/sys/class/hwmon/hwmon1/name", "power_meter\n");
+    scripted_file(s, "/sys/class/hwmon/hwmon1/power1_oem_info", "Grace Power Socket 0\n");
+    scripted_file(s, "/sys/class/hwmon/hwmon1/power1_average", "150000000\n");
+    scripted_file(s, "/sys/class/hwmon/hwmon1/power1_average_interval", "50\n");
+    scripted_file(s, "/sys/class/hwmon/hwmon2/name", "ina3221\n");
+    scripted_file(s, "/sys/class/hwmon/hwmon2/in1_label", "VDD_IN\n");
+    scripted_file(s, "/sys/class/hwmon/hwmon2/in1_input", "5000\n");
+    scripted_file(s, "/sys/class/hwmon/hwmon2/curr1_input", "2000\n");
+    return true;
+}
+
 static bool open_model(struct machine *machine, struct pji_source_env *env)
 {
     (void)scripted_env(machine, env);
@@ -129,6 +150,7 @@ static struct machine machines[] = {
     {.source = "rapl_perf", .open = open_perf},
     {.source = "rapl_powercap", .open = open_rapl},
     {.source = "nvml", .open = open_nvml, .real_clock = true},
+    {.source = "hwmon", .open = open_hwmon},
     {.source = "model_cpu", .open = open_model},
     {.source = "replay", .open = open_replay, .foreign_rows = true},
 };
