@@ -197,16 +197,6 @@ static double edges_u2(const struct pji_series *s)
            squares * edge_ns * edge_ns;
 }
 
-/* A counter that never moved still hides up to what it had not published: no bare 0. */
-static double unmoved_u2(const struct pji_series *s)
-{
-    if (s->channel.kind != PJI_COUNTER || s->channel.role != PJI_ROLE_ENERGY || s->steps > 0) {
-        return 0;
-    }
-    double hidden_uj = pji_bound_mw(s) * (double)pji_refresh_ns(s) / 1e6;
-    return hidden_uj * hidden_uj / 3;
-}
-
 /* What failed readings at the two ends left unread. */
 static void bridge_ends(const struct pji_series *s, struct pj_energy *out, double *u2)
 {
@@ -223,6 +213,30 @@ static void bridge_ends(const struct pji_series *s, struct pj_energy *out, doubl
         snprintf(out->reason, sizeof out->reason, "the instrument ended inside the window (%s)",
                  pji_errno_name(s->fail_errno));
     }
+}
+
+/* A counter that never moved still hides what it had not published: no bare 0. In a run shorter
+ * than its refresh it says nothing but that the power was possible; false: not even that is known.
+ */
+static bool unmoved(const struct pji_series *s, struct pj_energy *out, double *u2)
+{
+    double dur_ns = (double)(s->last_t_ns - s->first_t_ns);
+    double refresh_ns = (double)pji_refresh_ns(s);
+    if (s->channel.kind != PJI_COUNTER || s->channel.role != PJI_ROLE_ENERGY || s->steps > 0 ||
+        s->total_uj > 0) {
+        return true;
+    }
+    double hidden_uj = pji_bound_mw(s) * fmin(dur_ns, refresh_ns) / 1e6;
+    *u2 += hidden_uj * hidden_uj / 3;
+    if (dur_ns >= (double)s->channel.refresh_ns) {
+        return true;
+    }
+    out->quality |= PJ_QUALITY_STALLED;
+    if (!(hidden_uj > 0)) {
+        pji_energy_missing(out, "its counter did not refresh within this time");
+        return false;
+    }
+    return true;
 }
 
 static void total_of(const struct pji_series *s, const struct pj_energy *companion,
@@ -245,11 +259,14 @@ static void total_of(const struct pji_series *s, const struct pj_energy *compani
                               .quality = s->quality | s->pending,
                               .value_j = pji_series_energy_uj(s) / 1e6};
     snprintf(out->com_id, sizeof out->com_id, "%s", s->channel.com_id);
-    double u2 = s->u2_uj2 + edges_u2(s) + unmoved_u2(s);
+    double u2 = s->u2_uj2 + edges_u2(s);
     double stall_ns = pji_stall_ns(s, s->last_t_ns);
     if (stall_ns > 0) {
         out->quality |= PJ_QUALITY_STALLED;
         u2 += pji_stall_u2(s, stall_ns, 0);
+    }
+    if (!unmoved(s, out, &u2)) {
+        return;
     }
     bridge_ends(s, out, &u2);
     out->u_ind_j = sqrt(u2) / 1e6;

@@ -297,6 +297,26 @@ static void stall_that_lost_energy_says_so(void **state)
     assert_true(e.value_j + 1.96 * e.u_ind_j > 910);
 }
 
+static void a_run_without_a_refresh_is_no_bare_zero(void **state)
+{
+    (void)state;
+    s.channel.refresh_ns = 100 * MS; /* a GPU's counter, a command of 20 ms, at most 500 W */
+    put(&s, 0, 777000);
+    put(&s, 20 * MS, 777000);
+    struct pj_energy e = total(&s);
+    assert_true(e.value_j == 0);
+    assert_int_equal(e.quality, PJ_QUALITY_STALLED);
+    assert_true(1.96 * e.u_ind_j > 10 && e.u_ind_j < 10);
+    s.channel.cap_mw = 0;
+    e = total(&s);
+    assert_int_equal(e.origin, PJ_ORIGIN_MISSING);
+    assert_non_null(strstr(e.reason, "did not refresh"));
+    s.channel.refresh_ns = MS; /* one that refreshed all the time: it was 0 */
+    e = total(&s);
+    assert_int_equal(e.origin, PJ_ORIGIN_COUNTER);
+    assert_true(e.value_j == 0 && e.u_ind_j < 0.5e-3 * 500 && e.quality == 0);
+}
+
 static void repeated_and_earlier_time_stamps_are_ignored(void **state)
 {
     (void)state;
@@ -384,6 +404,7 @@ int main(void)
         with_counter(short_gap_is_not_ambiguous),
         with_counter(stall_that_catches_up_is_exact),
         with_counter(stall_that_lost_energy_says_so),
+        with_counter(a_run_without_a_refresh_is_no_bare_zero),
         with_counter(repeated_and_earlier_time_stamps_are_ignored),
         with_counter(suspend_is_counted_and_marked),
         with_counter(bounded_series_allocates_nothing),

@@ -219,7 +219,7 @@ static void random_trees(void **state)
         for (size_t i = 0; i < n; i++) {
             /* rows in any order: a parent may come later, so names are numbers of a shuffled tree
              */
-            char domain[16], above[16] = "machine";
+            char domain[32], above[32] = "machine";
             parent[i] = -1;
             if (i > 0 && pji_prng_below(&prng, 5) > 0) {
                 parent[i] = (int)pji_prng_below(&prng, i);
@@ -246,7 +246,7 @@ static void hostile_parents(void **state)
         n_rows = 0;
         size_t n = 1 + pji_prng_below(&prng, 12);
         for (size_t i = 0; i < n; i++) {
-            char domain[16], above[16];
+            char domain[32], above[32];
             snprintf(domain, sizeof domain, "d%d", (int)pji_prng_below(&prng, n));
             snprintf(above, sizeof above, "d%d", (int)pji_prng_below(&prng, n));
             row((enum pji_domain_kind)pji_prng_below(&prng, 8), domain, above,
