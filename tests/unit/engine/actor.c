@@ -162,3 +162,12 @@ int actor_await_count(const char *mark, int wanted)
     }
     return n;
 }
+
+int actor_left(const char *mark)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return actor_await_count(mark, 0);
+#else
+    return actor_count(mark);
+#endif
+}

@@ -20,6 +20,9 @@ void actor_engine_argv(const char *part, const char *argument, const char *out[5
 
 /* Number of live processes (no zombies) whose environment holds the mark with this value. */
 int actor_count(const char *mark);
+/* How many are left now that all should be gone. Under AddressSanitizer after a wait: its leak
+ * checker is a short-lived process of its own with the same environment. */
+int actor_left(const char *mark);
 /* Waits until the number is `wanted`, at most 30 s; returns the last number seen. */
 int actor_await_count(const char *mark, int wanted);
 

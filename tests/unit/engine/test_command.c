@@ -22,7 +22,7 @@ static void set_up(struct bench *b, const char *const *argv)
 static void tear_down(struct bench *b)
 {
     assert_int_equal(bench_stop(b), PJ_OK);
-    assert_int_equal(actor_count(b->mark), 0);
+    assert_int_equal(actor_left(b->mark), 0);
     bench_close(b);
 }
 

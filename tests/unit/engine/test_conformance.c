@@ -80,7 +80,7 @@ static void tear_down(struct stage *s)
     assert_int_equal(bench_stop(&s->bench), PJ_OK); /* harmless */
     if (s->has_stub)
         stub_close(&s->stub);
-    assert_int_equal(actor_count(s->bench.mark), 0);
+    assert_int_equal(actor_left(s->bench.mark), 0);
     bench_close(&s->bench);
 }
 
@@ -152,7 +152,7 @@ static void test_gives_up_at_the_deadline(void **state)
         s.bench.env.start_deadline_ns = 150 * MS_NS;
         assert_true(bench_start(&s.bench) < 0);
         assert_non_null(strstr(s.bench.err.text, "not ready after 0.1 s"));
-        assert_int_equal(actor_count(s.bench.mark), 0);
+        assert_int_equal(actor_left(s.bench.mark), 0);
         tear_down(&s);
     }
 }
@@ -167,7 +167,7 @@ static void test_gives_up_when_told(void **state)
         kind->give_none(&s);
         assert_int_equal(write(s.bench.stop_pipe[1], "x", 1), 1);
         assert_int_equal(bench_start(&s.bench), PJ_ECANCELED);
-        assert_int_equal(actor_count(s.bench.mark), 0);
+        assert_int_equal(actor_left(s.bench.mark), 0);
         tear_down(&s);
     }
 }
@@ -199,7 +199,7 @@ static void test_stop_without_start(void **state)
         bench_open(&bench, (*table)->kind);
         assert_int_equal(bench_check(&bench), PJ_EINVAL); /* every kind needs something */
         assert_int_equal(bench_stop(&bench), PJ_OK);
-        assert_int_equal(actor_count(bench.mark), 0);
+        assert_int_equal(actor_left(bench.mark), 0);
         bench_close(&bench);
     }
 }

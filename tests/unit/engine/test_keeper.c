@@ -49,7 +49,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct place *p = *state;
-    int left = actor_count(p->mark);
+    int left = actor_left(p->mark);
     temp_close(p->dir);
     free(p);
     return left == 0 ? 0 : -1;
@@ -105,7 +105,7 @@ static void stop(struct place *p, struct pji_keeper *keeper, int64_t grace_ns)
     struct pj_error err = {0};
     if (pji_keeper_stop(keeper, grace_ns, &err))
         fail_msg("%s", err.text);
-    assert_int_equal(actor_count(p->mark), 0);
+    assert_int_equal(actor_left(p->mark), 0);
     assert_int_not_equal(waitpid(p->keeper_pid, NULL, WNOHANG), p->keeper_pid); /* reaped */
 }
 
@@ -397,7 +397,7 @@ static void test_owner_killed(void **state)
         assert_true(actor_count(p->mark) >= 1);
         kill_owner(owner);
         await_keeper_gone(p);
-        assert_int_equal(actor_count(p->mark), 0);
+        assert_int_equal(actor_left(p->mark), 0);
     }
 }
 
@@ -422,7 +422,7 @@ static void test_leftovers_of_a_stopped_keeper(void **state)
     assert_int_equal(actor_count(p->mark), 2);
     if (pji_keeper_end_leftovers(p->keeper_pid, p->keeper_ticks, 200 * MS_NS, &err))
         fail_msg("%s", err.text);
-    assert_int_equal(actor_count(p->mark), 0);
+    assert_int_equal(actor_left(p->mark), 0);
     assert_int_equal(pji_keeper_end_leftovers(p->keeper_pid, p->keeper_ticks, 200 * MS_NS, &err),
                      PJ_OK);
 }
@@ -438,7 +438,7 @@ static void test_leftovers_of_a_killed_keeper(void **state)
     assert_int_equal(actor_await_count(p->mark, 1), 1); /* the engine by its death signal */
     if (pji_keeper_end_leftovers(p->keeper_pid, p->keeper_ticks, 50 * MS_NS, &err))
         fail_msg("%s", err.text);
-    assert_int_equal(actor_count(p->mark), 0);
+    assert_int_equal(actor_left(p->mark), 0);
 }
 
 #define KEEPER_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -39,7 +39,7 @@ static void set_up(struct bench *b, const char *const *args)
 static void tear_down(struct bench *b)
 {
     assert_int_equal(bench_stop(b), PJ_OK);
-    assert_int_equal(actor_count(b->mark), 0);
+    assert_int_equal(actor_left(b->mark), 0);
     bench_close(b);
 }
 
@@ -193,7 +193,7 @@ static void test_other_slots_than_asked(void **state)
         bench_set(&b, "slots", "2");
         assert_int_equal(bench_start(&b), PJ_EPEER);
         assert_non_null(strstr(b.err.text, says[i]));
-        assert_int_equal(actor_count(b.mark), 0);
+        assert_int_equal(actor_left(b.mark), 0);
         tear_down(&b);
     }
 }
