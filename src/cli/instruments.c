@@ -34,8 +34,9 @@ static pj_status read_interval(const struct pji_args *args, int64_t *interval_ns
     return status;
 }
 
-pj_status pji_instruments_open(struct pji_instruments *instruments, const struct pji_args *args,
-                               const char *replay, struct pj_error *err)
+static pj_status open_all(struct pji_instruments *instruments, const struct pji_args *args,
+                          const char *replay, const struct pji_source_ops *const *sources,
+                          struct pj_error *err)
 {
     const char *root = pji_args_get(args, "root");
     struct pji_meter_config config = {
@@ -45,7 +46,7 @@ pj_status pji_instruments_open(struct pji_instruments *instruments, const struct
                 .cuda_visible_devices = getenv("CUDA_VISIBLE_DEVICES"),
                 .cuda_device_order = getenv("CUDA_DEVICE_ORDER"),
                 .replay_path = replay},
-        .sources = replay ? only_replay : pji_sources,
+        .sources = sources,
     };
     pj_status status;
 
@@ -64,6 +65,20 @@ pj_status pji_instruments_open(struct pji_instruments *instruments, const struct
     if (status)
         pji_instruments_close(instruments);
     return status;
+}
+
+pj_status pji_instruments_open(struct pji_instruments *instruments, const struct pji_args *args,
+                               const char *replay, struct pj_error *err)
+{
+    return open_all(instruments, args, replay, replay ? only_replay : pji_sources, err);
+}
+
+pj_status pji_instruments_open_table(struct pji_instruments *instruments,
+                                     const struct pji_args *args,
+                                     const struct pji_source_ops *const *sources,
+                                     struct pj_error *err)
+{
+    return open_all(instruments, args, NULL, sources, err);
 }
 
 void pji_instruments_close(struct pji_instruments *instruments)

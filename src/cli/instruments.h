@@ -17,6 +17,11 @@ struct pji_instruments {
  * --root or PERJOULE_ROOT names, sampled at --interval. On failure nothing stays open. */
 pj_status pji_instruments_open(struct pji_instruments *instruments, const struct pji_args *args,
                                const char *replay, struct pj_error *err);
+/* The same with another table of sources (NULL-terminated, borrowed until close). */
+pj_status pji_instruments_open_table(struct pji_instruments *instruments,
+                                     const struct pji_args *args,
+                                     const struct pji_source_ops *const *sources,
+                                     struct pj_error *err);
 void pji_instruments_close(struct pji_instruments *instruments);
 
 /* The header line of a trace, as text in `out`. */

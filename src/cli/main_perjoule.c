@@ -11,7 +11,13 @@
 #include <unistd.h>
 
 static const struct pji_command *const commands[] = {
-    &pji_cmd_measure, &pji_cmd_devices, &pji_cmd_record, &pji_cmd_replay, &pji_cmd_model, NULL,
+    &pji_cmd_measure,
+    &pji_cmd_devices,
+    &pji_cmd_record,
+    &pji_cmd_replay,
+    &pji_cmd_model,
+    &pji_cmd_energibridge,
+    NULL,
 };
 
 /* What perjoule-lab can do; it parses and explains them itself. */
@@ -161,11 +167,38 @@ static bool is_lean(const char *name)
     return false;
 }
 
+/* Under the name of another program, that program's command line: argv is shifted by one. */
+static int as_energibridge(int argc, char **argv)
+{
+    char name[] = "energibridge";
+    char **shifted = calloc((size_t)argc + 2, sizeof *shifted);
+    int code;
+
+    if (!shifted)
+        return PJI_EXIT_OURS;
+    shifted[0] = argv[0];
+    shifted[1] = name;
+    for (int i = 1; i < argc; i++)
+        shifted[i + 1] = argv[i];
+    code = pji_commands_run(commands, "perjoule", argc + 1, shifted);
+    free(shifted);
+    return code == PJI_EXIT_DONE ? flushed() : code;
+}
+
+static bool called_energibridge(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    return path && strcmp(slash ? slash + 1 : path, "energibridge") == 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
     const char *nearest;
 
+    if (called_energibridge(argc > 0 ? argv[0] : NULL))
+        return as_energibridge(argc, argv);
     if (is_lean(name)) {
         int code = pji_commands_run(commands, "perjoule", argc, argv);
 

@@ -75,8 +75,10 @@ void pji_tally_take(struct pji_tally *tally, bool edge)
 
     suspended_ns = pji_meter_suspended_ns(meter);
     pji_run_series_suspend(&tally->run, suspended_ns);
-    for (size_t i = 0; i < n && !status; i++)
+    for (size_t i = 0; i < n && !status; i++) {
+        tally->latest[readings[i].channel] = readings[i];
         status = pji_run_series_add(&tally->run, &readings[i], &err);
+    }
     if (status)
         pji_tally_trouble(tally, &err);
     put_readings(tally, readings, n, suspended_ns);
@@ -143,6 +145,9 @@ pj_status pji_tally_init(struct pji_tally *tally, struct pji_instruments *instru
     pj_status status;
 
     tally->instruments = instruments;
+    tally->latest = pji_zalloc(table->n + 1, sizeof *tally->latest, err);
+    if (!tally->latest)
+        return PJ_ENOMEM;
     status = pji_run_series_init(&tally->run, table->channels, table->n, err);
     if (!status && trace_fd >= 0)
         status = open_trace(tally, trace_fd, err);
@@ -152,6 +157,7 @@ pj_status pji_tally_init(struct pji_tally *tally, struct pji_instruments *instru
 void pji_tally_fini(struct pji_tally *tally)
 {
     pji_run_series_fini(&tally->run);
+    free(tally->latest);
     pji_stream_close(tally->stream);
     *tally = (struct pji_tally){0};
 }

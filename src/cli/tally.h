@@ -14,7 +14,8 @@
 struct pji_tally {
     struct pji_instruments *instruments; /* borrowed */
     struct pji_run_series run;
-    struct pji_stream *stream; /* NULL: no trace, or it failed */
+    struct pji_reading *latest; /* of each channel, as it came; t_ns 0: none yet */
+    struct pji_stream *stream;  /* NULL: no trace, or it failed */
     struct pj_error trouble;
 };
 
