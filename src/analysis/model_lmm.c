@@ -67,6 +67,10 @@ static pj_status coefficient(const struct fit *fit, size_t column, double *l, js
 {
     struct pji_estimator sat = pji_satterthwaite_estimator(&fit->satterthwaite);
     struct pji_estimator kr = pji_kenward_roger_estimator(&fit->kenward_roger);
+    /* coefficients of the kept columns are numbers of this parametrisation, estimable or not */
+    struct pji_matrix nothing = {NULL, fit->lmm.p, 0};
+    sat.null = &nothing;
+    kr.null = &nothing;
     struct pji_estimate a;
     struct pji_estimate b;
     l[column] = 1;

@@ -73,8 +73,44 @@ static size_t columns_where(const struct pji_design *d, const size_t *kept, size
     return count;
 }
 
+/* Rounds coefficients to 7 digits of the largest one of their functions, as lmerTest does (its
+ * zapsmall): thirds become 0.3333333, which moves F by up to 1e-6 of itself. Kept, because numbers
+ * that are published come from there. */
+static void round_rows(struct pji_matrix *rows, double largest)
+{
+    if (!(largest > 0))
+        return;
+    /* the largest is 1 but for rounding in most designs */
+    double power = ceil(log10(largest) - 1e-9);
+    double scale = pow(10, fmax(0, 7 - power));
+    for (size_t k = 0; k < rows->rows * rows->cols; k++)
+        rows->x[k] = nearbyint(rows->x[k] * scale) / scale;
+}
+
 /* The function "coefficient c" minus its projection on the functions "coefficient d" of the
- * containing terms, both written in the indicator parameters: rows c and d of N. */
+ * containing terms, both written in the indicator parameters: rows c and d of N. Returns the
+ * largest coefficient of an indicator parameter in *largest. */
+static pj_status project(const struct pji_qr *qr, const struct pji_matrix *n, size_t own,
+                         const size_t *other, size_t others, double *y, double *weight,
+                         double *largest, struct pj_error *err)
+{
+    for (size_t c = 0; c < n->cols; c++)
+        y[c] = pji_matrix_get(n, own, c);
+    pj_status rc = pji_qr_apply_t(qr, y, err);
+    if (rc)
+        return rc;
+    pji_qr_solve(qr, y, weight);
+    for (size_t d = 0; d < others; d++)
+        weight[d] = isnan(weight[d]) ? 0 : weight[d];
+    for (size_t c = 0; c < n->cols; c++) {
+        double rest = pji_matrix_get(n, own, c);
+        for (size_t d = 0; d < others; d++)
+            rest -= weight[d] * pji_matrix_get(n, other[d], c);
+        *largest = fmax(*largest, fabs(rest));
+    }
+    return PJ_OK;
+}
+
 static pj_status orthogonalise(const struct pji_matrix *n, const size_t *own, size_t owns,
                                const size_t *other, size_t others, const size_t *kept,
                                struct pji_matrix *rows, struct pj_error *err)
@@ -82,6 +118,7 @@ static pj_status orthogonalise(const struct pji_matrix *n, const size_t *own, si
     struct pji_matrix basis = {NULL, 0, 0};
     struct pji_qr qr;
     memset(&qr, 0, sizeof qr);
+    double largest = 0;
     double *y = pji_zalloc(n->cols + others + 2, sizeof *y, err);
     pj_status rc = y ? pji_matrix_init(&basis, n->cols, others, err) : PJ_ENOMEM;
     for (size_t d = 0; !rc && d < others; d++) {
@@ -91,16 +128,14 @@ static pj_status orthogonalise(const struct pji_matrix *n, const size_t *own, si
     if (!rc)
         rc = pji_qr_init(&qr, &basis, err);
     for (size_t k = 0; !rc && k < owns; k++) {
-        for (size_t c = 0; c < n->cols; c++)
-            y[c] = pji_matrix_get(n, own[k], c);
-        rc = pji_qr_apply_t(&qr, y, err);
         double *weight = y + n->cols;
-        if (!rc)
-            pji_qr_solve(&qr, y, weight);
+        rc = project(&qr, n, own[k], other, others, y, weight, &largest, err);
         *pji_matrix_at(rows, k, kept[own[k]]) = 1;
-        for (size_t d = 0; d < others; d++)
-            *pji_matrix_at(rows, k, kept[other[d]]) = isnan(weight[d]) ? 0 : -weight[d];
+        for (size_t d = 0; !rc && d < others; d++)
+            *pji_matrix_at(rows, k, kept[other[d]]) = -weight[d];
     }
+    if (!rc && others > 0)
+        round_rows(rows, largest);
     free(y);
     pji_qr_fini(&qr);
     pji_matrix_fini(&basis);
