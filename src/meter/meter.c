@@ -90,22 +90,27 @@ static pj_status open_slot(struct pji_meter *meter, struct slot *slot, struct pj
 static pj_status open_slots(struct pji_meter *meter, const struct pji_source_ops *const *sources,
                             struct pj_error *err)
 {
-    size_t cap = 0;
-    pj_status status = PJ_OK;
+    size_t n = 0, cap = 0;
+    pj_status status;
 
-    for (size_t i = 0; sources[i] && !status; i++, meter->n_slots++)
-        status = check_ops(sources[i], err);
-    if (status)
-        return status;
-    meter->slots = pji_zalloc(meter->n_slots + 1, sizeof *meter->slots, err);
-    if (!meter->slots)
-        return PJ_ENOMEM;
-    for (size_t i = 0; i < meter->n_slots; i++) {
-        meter->slots[i].ops = sources[i];
-        status = open_slot(meter, &meter->slots[i], err);
+    for (; sources[n]; n++) {
+        status = check_ops(sources[n], err);
         if (status)
             return status;
-        cap += meter->slots[i].n_channels * sources[i]->burst;
+    }
+    meter->slots = pji_zalloc(n + 1, sizeof *meter->slots, err);
+    if (!meter->slots)
+        return PJ_ENOMEM;
+    for (; sources[meter->n_slots]; meter->n_slots++) {
+        struct slot *slot = &meter->slots[meter->n_slots];
+
+        slot->ops = sources[meter->n_slots];
+        status = open_slot(meter, slot, err);
+        if (status) {
+            meter->n_slots++; /* what it has taken is given back with the others */
+            return status;
+        }
+        cap += slot->n_channels * slot->ops->burst;
     }
     meter->sink.readings = pji_zalloc(cap + 1, sizeof *meter->sink.readings, err);
     meter->sink.cap = cap;
@@ -221,13 +226,14 @@ static pj_status read_slots(struct pji_meter *meter, bool edge, struct pj_error 
         if (meter->slots[i].lane)
             pji_lane_ask(meter->slots[i].lane);
     }
-    for (size_t i = 0; i < 2 * meter->n_slots && !status; i++) {
-        struct slot *slot = &meter->slots[i % meter->n_slots];
+    for (int slow = 0; slow < 2; slow++) {
+        for (size_t i = 0; i < meter->n_slots && !status; i++) {
+            struct slot *slot = &meter->slots[i];
 
-        status =
-            i < meter->n_slots ? read_fast(meter, slot, now_ns, err) : read_slow(meter, slot, err);
-        if (status)
-            pji_error_prefix(err, "source %s", slot->ops->name);
+            status = slow ? read_slow(meter, slot, err) : read_fast(meter, slot, now_ns, err);
+            if (status)
+                pji_error_prefix(err, "source %s", slot->ops->name);
+        }
     }
     meter->stats.samples++;
     meter->stats.dropped = meter->sink.dropped;
