@@ -93,6 +93,13 @@ static bool open_model(struct machine *machine, struct pji_source_env *env)
     return true;
 }
 
+static bool open_ram(struct machine *machine, struct pji_source_env *env)
+{
+    (void)scripted_env(machine, env);
+    scripted_file(machine->script, "/proc/meminfo", "MemTotal:       24684084 kB\n");
+    return true;
+}
+
 static bool open_nvml(struct machine *machine, struct pji_source_env *env)
 {
     static char library[512];
@@ -152,6 +159,7 @@ static struct machine machines[] = {
     {.source = "nvml", .open = open_nvml, .real_clock = true},
     {.source = "hwmon", .open = open_hwmon},
     {.source = "model_cpu", .open = open_model},
+    {.source = "model_ram", .open = open_ram},
     {.source = "replay", .open = open_replay, .foreign_rows = true},
 };
 
