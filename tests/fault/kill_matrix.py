@@ -58,6 +58,10 @@ def check(condition, words):
         raise Failed(words)
 
 
+class Skipped(Exception):
+    pass
+
+
 class Bench:
     def __init__(self, options):
         self.options = options
@@ -239,6 +243,57 @@ class Bench:
         check(len(table) == 4, "%d rows instead of 4" % len(table))
         shutil.rmtree(out, ignore_errors=True)
 
+    def interrupt(self, index, times):
+        """Ctrl-C once ends cleanly and says how to go on; twice ends at once. Both can be resumed."""
+        study = self.write_study(1)
+        out = os.path.join(self.dir, "interrupt-%d-%d" % (times, index))
+        process = self.start("run", study, "--out", out)
+        pid = self.pid_of(out, "engine", process)
+        check(pid is not None, "no engine was started")
+        time.sleep(self.random.uniform(0, 0.3))
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        code, words = self.finish(process)
+        check(code in ((1,) if times == 1 else (1, 130)), "exit code %d: %s" % (code, words))
+        if times == 1:
+            check("perjoule resume" in words, "does not say how to go on: " + words)
+            check(self.rows(out, "SELECT count(*) FROM attempt WHERE state='running'") == [(0,)],
+                  "an attempt is still running after a clean stop")
+        self.no_orphans()
+        self.consistent(out)
+        self.complete(out)
+        shutil.rmtree(out, ignore_errors=True)
+
+    def full_disk(self, index):
+        """A disk that fills up ends the attempt as failed(disk); with room, resume completes."""
+        study = self.write_study(1)
+        disk = os.path.join(self.dir, "disk-%d" % index)
+        out = os.path.join(disk, "out")
+        os.mkdir(disk)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], check=False,
+                          stderr=subprocess.DEVNULL).returncode != 0:
+            raise Skipped("mounting a small tmpfs is not allowed here")
+        try:
+            process = self.start("run", study, "--out", out)
+            check(self.pid_of(out, "engine", process) is not None, "no engine was started")
+            filler = os.path.join(disk, "filler")
+            fd = os.open(filler, os.O_WRONLY | os.O_CREAT)
+            try:
+                while True:
+                    os.write(fd, b"x" * 4096)
+            except OSError:
+                pass
+            os.close(fd)
+            code, words = self.finish(process)
+            check(code == 1, "exit code %d: %s" % (code, words))
+            check("disk is full" in words or "No space" in words, "does not say why: " + words)
+            self.no_orphans()
+            os.unlink(filler)
+            self.complete(out)
+        finally:
+            subprocess.run(["umount", disk], check=False)
+
     def close(self):
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -269,12 +324,18 @@ def main():
     cases += [("SIGSTOP of the meter", i, lambda i=i: bench.hit_child(
         1000 + i, "meter", signal.SIGSTOP, {"meter_lost", "meter_start"}))
         for i in range(options.stop)]
+    cases += [("Ctrl-C, %d times" % times, i, lambda i=i, times=times: bench.interrupt(i, times))
+              for times in (1, 2) for i in range(options.stop)]
+    if not bench.real:
+        cases += [("full disk", i, lambda i=i: bench.full_disk(i)) for i in range(options.stop // 2)]
     print("1..%d" % len(cases), flush=True)
     bad = 0
     for number, (name, index, run) in enumerate(cases, 1):
         try:
             run()
             print("ok %d - %s, instant %d" % (number, name, index + 1), flush=True)
+        except Skipped as reason:
+            print("ok %d - %s # SKIP %s" % (number, name, reason), flush=True)
         except Failed as error:
             bad += 1
             print("not ok %d - %s, instant %d (seed %d)" % (number, name, index + 1, options.seed))
