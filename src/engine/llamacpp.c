@@ -99,12 +99,28 @@ static pj_status llamacpp_check(const struct pji_setting *settings, size_t n, st
     return read_options(&options, settings, n, err);
 }
 
-/* Paths with a slash start at the study's folder; a bare program name is looked up in PATH. */
+/* Paths with a slash start at the study's folder; a bare program name is looked up in PATH. The
+ * folder is written without detours (the manifest shows it); the last part stays as it is: the
+ * python of a virtual environment is a symbolic link that must not be followed. */
 static void add_path(struct pji_str *out, const char *study_dir, const char *path)
 {
+    struct pji_str joined = {0};
     if (path[0] != '/' && study_dir != NULL)
-        pji_str_addf(out, "%s/", study_dir);
-    pji_str_add(out, path);
+        pji_str_addf(&joined, "%s/", study_dir);
+    pji_str_add(&joined, path);
+    const char *name = strrchr(pji_str_text(&joined), '/');
+    char *folder = NULL;
+    if (name != NULL && joined.text != NULL && name != joined.text) {
+        joined.text[name - joined.text] = '\0';
+        folder = realpath(joined.text, NULL);
+        joined.text[name - joined.text] = '/';
+    }
+    if (folder != NULL)
+        pji_str_addf(out, "%s%s", folder, name);
+    else
+        pji_str_add(out, pji_str_text(&joined));
+    free(folder);
+    pji_str_fini(&joined);
 }
 
 static pj_status find_model(struct pji_str *out, const char *study_dir, const char *model,
@@ -148,9 +164,18 @@ static size_t add_pair(const char **argv, size_t at, const char *option, const c
     return at + 2;
 }
 
-/* Options that not every release knows. */
-static size_t add_optional(const char **argv, size_t at, const struct options *o, const char *help)
+static const char *base_name(const char *path)
 {
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* Options that not every release knows. */
+static size_t add_optional(const char **argv, size_t at, const struct options *o, const char *alias,
+                           const char *help)
+{
+    if (pji_probe_has(help, "--alias"))
+        at = add_pair(argv, at, "--alias", alias);
     if (pji_probe_has(help, "--metrics"))
         argv[at++] = "--metrics";
     if (pji_probe_has(help, "--no-webui"))
@@ -184,7 +209,7 @@ static void complete_argv(const char **argv, const struct llamacpp *l, struct nu
         at = add_pair(argv, at, "--threads", text->threads);
         at = add_pair(argv, at, "--threads-batch", text->threads);
     }
-    at = add_optional(argv, at, o, help);
+    at = add_optional(argv, at, o, base_name(pji_str_text(&l->model_path)), help);
     for (size_t i = 0; o->args != NULL && i < o->args->n; i++)
         argv[at++] = o->args->values[i];
 }
@@ -247,10 +272,8 @@ static int64_t slot_context(const json_t *props)
 static pj_status compare_props(const struct llamacpp *l, struct pj_error *err)
 {
     const char *path = text_of(l->props, "model_path");
-    const char *own = strrchr(pji_str_text(&l->model_path), '/');
-    own = own != NULL ? own + 1 : pji_str_text(&l->model_path);
-    const char *name = path != NULL ? strrchr(path, '/') : NULL;
-    name = name != NULL ? name + 1 : path;
+    const char *own = base_name(pji_str_text(&l->model_path));
+    const char *name = path != NULL ? base_name(path) : NULL;
     if (name != NULL && strcmp(name, own) != 0)
         return pji_fail(err, PJ_EPEER,
                         "the server at %s serves %s instead of %s: another program has the port",
