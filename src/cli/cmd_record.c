@@ -39,6 +39,23 @@ static pj_status settle(struct recorder *recorder, pj_status status)
     return status > 0 ? PJ_OK : status;
 }
 
+/* As energy/trace.h wants it: before the readings whose step holds the suspended time. */
+static pj_status put_suspend(struct recorder *recorder, struct pj_error *err)
+{
+    int64_t dur_ns = pji_meter_suspended_ns(recorder->instruments.meter);
+    struct pji_str line = {0};
+    pj_status status;
+
+    if (dur_ns == 0)
+        return PJ_OK;
+    status = pji_trace_put_event(&line, pji_now_ns(&recorder->instruments.platform), "suspend",
+                                 json_pack("{s:I}", "dur_ns", (json_int_t)dur_ns), err);
+    if (!status)
+        status = pji_stream_put(recorder->stream, pji_str_text(&line), line.len, err);
+    pji_str_fini(&line);
+    return status;
+}
+
 static pj_status take_readings(struct recorder *recorder, bool all, struct pj_error *err)
 {
     const struct pji_reading *readings;
@@ -46,6 +63,8 @@ static pj_status take_readings(struct recorder *recorder, bool all, struct pj_er
     pj_status status =
         (all ? pji_meter_read : pji_meter_sample)(recorder->instruments.meter, &readings, &n, err);
 
+    if (!status)
+        status = put_suspend(recorder, err);
     if (!status)
         status = pji_stream_readings(recorder->stream, readings, n, err);
     return settle(recorder, status);

@@ -45,9 +45,9 @@ static void put_readings(struct pji_tally *tally, const struct pji_reading *read
 {
     struct pj_error err = {0};
 
-    if (tally->stream && suspended_ns > 0 && n > 0)
-        put_event(tally, readings[0].t_ns, "suspend",
-                  json_pack("{s:I}", "dur_ns", (json_int_t)suspended_ns));
+    if (tally->stream && suspended_ns > 0)
+        put_event(tally, n > 0 ? readings[0].t_ns : pji_now_ns(&tally->instruments->platform),
+                  "suspend", json_pack("{s:I}", "dur_ns", (json_int_t)suspended_ns));
     if (tally->stream)
         stream_status(tally, pji_stream_readings(tally->stream, readings, n, &err), &err);
 }

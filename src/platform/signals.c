@@ -42,6 +42,8 @@ pj_status pji_signals_read(struct pji_signals *signals, struct pji_signal *out,
         return pji_fail_errno(err, n < 0 ? errno : EIO, "cannot read a signal");
     out->number = (int)info.ssi_signo;
     out->sender_pid = info.ssi_code == SI_KERNEL ? 0 : (int)info.ssi_pid;
+    if (info.ssi_code != SI_KERNEL && out->sender_pid == 0)
+        out->sender_pid = -1; /* as `docker stop` sends it: the sender has no number here */
     return PJ_OK;
 }
 

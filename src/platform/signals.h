@@ -16,7 +16,7 @@ struct pji_signals {
 
 struct pji_signal {
     int number;
-    int sender_pid; /* 0: the kernel (a terminal's Ctrl-C) */
+    int sender_pid; /* 0: the kernel (a terminal's Ctrl-C); -1: outside our PID namespace */
 };
 
 /* `numbers` ends with 0. */

@@ -54,6 +54,17 @@ class Program(lean.Case):
                                   stdout=subprocess.PIPE, check=False)
             self.assertEqual(lint.returncode, 0, lint.stdout)
 
+    def test_help_lists_what_the_lab_can_do(self):
+        lab = os.path.join(os.environ.get("PERJOULE_BUILD_ROOT", "."), "src/cli/perjoule-lab")
+        if not os.path.exists(lab):
+            self.skipTest("perjoule-lab is not built")
+        told = subprocess.run([lab, "help"], stdout=subprocess.PIPE, check=True).stdout.decode()
+        names = re.findall(r"(?m)^  ([a-z-]+)  +", told)
+        self.assertTrue(names)
+        shown = self.run_perjoule("help").stdout.decode()
+        for name in names:
+            self.assertRegex(shown, r"(?m)^  %s  +" % name)
+
     def test_unknown_words(self):
         for args, text in (([], "usage:"), (["mesure"], "did you mean 'measure'"),
                            (["xyzzy"], "perjoule help"), (["reprot"], "did you mean 'report'"),

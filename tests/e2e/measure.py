@@ -323,6 +323,24 @@ sys.exit(9)
             self.assertEqual(running.returncode, 9)
             self.assertIn(b"perjoule: ", err)
 
+    def test_a_signal_from_outside_a_container_is_passed_on(self):
+        unshare = ["unshare", "--pid", "--fork", "--kill-child"]
+        try:
+            subprocess.run(unshare + ["true"], check=True, stderr=subprocess.DEVNULL)
+        except (OSError, subprocess.CalledProcessError):
+            self.skipTest("this machine makes no PID namespace for us")
+        running = subprocess.Popen(
+            unshare + [PERJOULE, "measure", "--root", self.root, "--", "/usr/bin/python3", "-c",
+                       self.CHILD],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(running.stdout.readline(), b"ready\n")
+        with open("/proc/%d/task/%d/children" % (running.pid, running.pid), encoding="utf-8") as f:
+            inside = int(f.read().split()[0])
+        os.kill(inside, signal.SIGINT)  # its sender has no number in there
+        out, _ = running.communicate(timeout=30)
+        self.assertEqual(out.decode(), "[%d]\n" % signal.SIGINT)
+        self.assertEqual(running.returncode, 9)
+
     def test_a_child_that_dies_of_it_is_measured(self):
         running = self.start("sleep", "30")
         time.sleep(0.2)
