@@ -12,7 +12,7 @@
 /* Without a stated cap: no step is refused below 2 kW, none accepted above 40 kW, and between them
  * twenty times the mean power is the limit. An idle package or GPU that bursts stays below 2 kW;
  * the largest servers draw about 10 kW, ten times their idle power. */
-#define LIMIT_FLOOR_MW   2e6
+#define LIMIT_FLOOR_MW   PJI_UNSTATED_MW
 #define LIMIT_CEILING_MW 40e6
 #define LIMIT_FACTOR     20
 

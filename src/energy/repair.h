@@ -12,6 +12,9 @@
  * energy counter known (NVML, measured on an H200) steps every 100 ms. */
 #define PJI_REFRESH_UNKNOWN_NS (100 * INT64_C(1000000))
 
+/* A power that no channel without a stated cap is held to be incapable of, mW. */
+#define PJI_UNSTATED_MW 2e6
+
 /* However even the steps are, the power inside one is not known to be steadier than this. */
 #define PJI_RIPPLE_REL 0.1
 

@@ -216,27 +216,21 @@ static void bridge_ends(const struct pji_series *s, struct pj_energy *out, doubl
 }
 
 /* A counter that never moved still hides what it had not published: no bare 0. In a run shorter
- * than its refresh it says nothing but that the power was possible; false: not even that is known.
- */
-static bool unmoved(const struct pji_series *s, struct pj_energy *out, double *u2)
+ * than its refresh it says nothing but that the power was possible. */
+static void unmoved(const struct pji_series *s, struct pj_energy *out, double *u2)
 {
     double dur_ns = (double)(s->last_t_ns - s->first_t_ns);
-    double refresh_ns = (double)pji_refresh_ns(s);
+    double bound_mw = pji_bound_mw(s);
     if (s->channel.kind != PJI_COUNTER || s->channel.role != PJI_ROLE_ENERGY || s->steps > 0 ||
         s->total_uj > 0) {
-        return true;
+        return;
     }
-    double hidden_uj = pji_bound_mw(s) * fmin(dur_ns, refresh_ns) / 1e6;
+    if (dur_ns < (double)s->channel.refresh_ns) {
+        out->quality |= PJ_QUALITY_STALLED;
+        bound_mw = bound_mw > 0 ? bound_mw : PJI_UNSTATED_MW;
+    }
+    double hidden_uj = bound_mw * fmin(dur_ns, (double)pji_refresh_ns(s)) / 1e6;
     *u2 += hidden_uj * hidden_uj / 3;
-    if (dur_ns >= (double)s->channel.refresh_ns) {
-        return true;
-    }
-    out->quality |= PJ_QUALITY_STALLED;
-    if (!(hidden_uj > 0)) {
-        pji_energy_missing(out, "its counter did not refresh within this time");
-        return false;
-    }
-    return true;
 }
 
 static void total_of(const struct pji_series *s, const struct pj_energy *companion,
@@ -265,9 +259,7 @@ static void total_of(const struct pji_series *s, const struct pj_energy *compani
         out->quality |= PJ_QUALITY_STALLED;
         u2 += pji_stall_u2(s, stall_ns, 0);
     }
-    if (!unmoved(s, out, &u2)) {
-        return;
-    }
+    unmoved(s, out, &u2);
     bridge_ends(s, out, &u2);
     out->u_ind_j = sqrt(u2) / 1e6;
     int64_t end_ns = s->gone ? s->last_t_ns : s->last_seen_ns;

@@ -47,6 +47,9 @@ class Tap(unittest.TestResult):
 
 
 def main():
+    for program in (PERJOULE, SPENDER):
+        if not os.path.exists(program):
+            sys.exit("Bail out! there is no %s: build, and set PERJOULE_BUILD_ROOT" % program)
     suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
     print("1..%d" % suite.countTestCases(), flush=True)
     result = Tap()

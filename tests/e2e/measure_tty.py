@@ -29,7 +29,15 @@ sys.exit(9)
 
 
 def job_shell(report, argv):
-    """Runs one job in the foreground, continues it whenever it stops; never returns."""
+    """Runs one job in the foreground, continues it whenever it stops; never returns, not even by an
+    exception: the process is a copy of the test."""
+    try:
+        run_job(report, argv)
+    finally:
+        os._exit(1)
+
+
+def run_job(report, argv):
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     job = os.fork()
     if job == 0:
