@@ -10,6 +10,7 @@
  * is in the energy all the same.
  */
 #include "cli/commands_lean.h"
+#include "cli/emissions_result.h"
 #include "cli/instruments.h"
 #include "cli/outcome.h"
 #include "cli/tally.h"
@@ -31,6 +32,7 @@ static const struct pji_option options[] = {
     {"json", 'j', "FILE", "write the result as JSON; '-': to standard output when all is over"},
     {"trace", 't', "FILE", "write every reading (trace v1)"},
     {"measured-only", 0, NULL, "leave modelled energy out of the total"},
+    PJI_EMISSIONS_OPTIONS,
     PJI_ROOT_OPTION,
     {0},
 };
@@ -41,6 +43,7 @@ struct run {
     struct pji_signals signals;
     struct pji_process child;
     struct pji_tally tally;
+    struct pji_emissions emissions;
     int json_fd, trace_fd; /* -1: not wanted */
     int64_t start_ns, end_ns;
 };
@@ -203,6 +206,8 @@ static pj_status prepare(struct run *run, struct pj_error *err)
     pj_status status = pji_instruments_open(&run->instruments, run->args, NULL, err);
 
     if (!status)
+        status = pji_emissions_open(&run->emissions, run->args, &run->instruments.platform, err);
+    if (!status)
         status = open_outputs(run, err);
     if (!status)
         status = pji_signals_open(&run->signals, passed_on, err);
@@ -237,6 +242,19 @@ static void write_json(struct run *run, const struct pji_outcome *outcome)
     json_decref(object);
 }
 
+static void write_emissions(struct run *run, const struct pji_outcome *outcome)
+{
+    struct pj_error err = {0};
+
+    if (!run->emissions.path)
+        return;
+    if (run->emissions.grid.basis == PJI_GRID_MISSING)
+        pji_lean_say(run->args, "emissions are missing: no region was given (--country, --cloud or "
+                                "--carbon-intensity)");
+    if (pji_emissions_write(&run->emissions, &run->instruments.platform, outcome, &err))
+        pji_tally_trouble(&run->tally, &err);
+}
+
 /* Prints and writes the result; returns the exit code. */
 static int finish(struct run *run)
 {
@@ -263,6 +281,7 @@ static int finish(struct run *run)
         (void)pji_lean_write(STDERR_FILENO, pji_str_text(&text), text.len);
         if (run->json_fd >= 0)
             write_json(run, &outcome);
+        write_emissions(run, &outcome);
         if (code == 0 && !pji_outcome_valid(&outcome))
             code = PJI_EXIT_INVALID;
     } else {

@@ -8,6 +8,7 @@
 
 extern const struct pji_command pji_cmd_devices;
 extern const struct pji_command pji_cmd_energibridge;
+extern const struct pji_command pji_cmd_import;
 extern const struct pji_command pji_cmd_measure;
 extern const struct pji_command pji_cmd_model;
 extern const struct pji_command pji_cmd_record;

@@ -211,12 +211,12 @@ static void a_wrong_site_is_refused(void **state)
 {
     static const struct pji_site wrong[] = {
         {.pue = 0.99},
-        {.pue = NAN},
-        {.pue = INFINITY},
+        {.pue = (double)NAN},
+        {.pue = (double)INFINITY},
         {.pue = 0},
         {.pue = 1, .u_pue = -1},
         {.pue = 1, .has_wue = true, .wue_l_per_kwh = -1},
-        {.pue = 1, .has_wue = true, .u_wue_l_per_kwh = NAN},
+        {.pue = 1, .has_wue = true, .u_wue_l_per_kwh = (double)NAN},
     };
 
     (void)state;
