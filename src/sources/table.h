@@ -13,6 +13,7 @@
 extern const struct pji_source_ops pji_source_rapl_perf;
 extern const struct pji_source_ops pji_source_rapl_powercap;
 extern const struct pji_source_ops pji_source_nvml;
+extern const struct pji_source_ops pji_source_amdsmi;
 extern const struct pji_source_ops pji_source_hwmon;
 extern const struct pji_source_ops pji_source_model_cpu;
 extern const struct pji_source_ops pji_source_model_ram;

@@ -1,6 +1,7 @@
 /* See machines.h. */
 #include "machines.h"
 
+#include "../fakes/fake_amdsmi.h"
 #include "rig.h"
 
 #include <stdio.h>
@@ -100,6 +101,13 @@ static bool open_ram(struct machine *machine, struct pji_source_env *env)
     return true;
 }
 
+static bool open_amdsmi(struct machine *machine, struct pji_source_env *env)
+{
+    (void)scripted_env(machine, env);
+    (void)fake_amdsmi_install(machine->script, "0x74a1");
+    return true;
+}
+
 static bool open_nvml(struct machine *machine, struct pji_source_env *env)
 {
     static char library[512];
@@ -160,6 +168,7 @@ static struct machine machines[] = {
     {.source = "hwmon", .open = open_hwmon},
     {.source = "model_cpu", .open = open_model},
     {.source = "model_ram", .open = open_ram},
+    {.source = "amdsmi", .open = open_amdsmi},
     {.source = "replay", .open = open_replay, .foreign_rows = true},
 };
 

@@ -92,9 +92,9 @@ const struct pji_reading *rig_reading(const struct rig *rig, const char *name)
 {
     size_t channel = rig_channel(rig, name);
 
-    for (size_t i = 0; i < rig->n_readings; i++) {
-        if ((size_t)rig->readings[i].channel == channel)
-            return &rig->readings[i];
+    for (size_t i = rig->n_readings; i > 0; i--) {
+        if ((size_t)rig->readings[i - 1].channel == channel)
+            return &rig->readings[i - 1];
     }
     return NULL;
 }

@@ -40,7 +40,8 @@ void rig_read_after(struct rig *rig, struct scripted *s, int64_t dur_ns);
 size_t rig_channel(const struct rig *rig, const char *name);
 bool rig_has(const struct rig *rig, const char *name);
 const struct pji_missing *rig_missing(const struct rig *rig, const char *domain); /* or NULL */
-/* The last read's reading of a channel, NULL when it gave none. */
+/* The last read's last reading of a channel, NULL when it gave none (a slow source may have read by
+ * itself in between). */
 const struct pji_reading *rig_reading(const struct rig *rig, const char *name);
 /* Energy from the first to the last reading, with the channel's companion. */
 struct pj_energy rig_total(const struct rig *rig, const char *name);
