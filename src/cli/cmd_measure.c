@@ -1,8 +1,9 @@
 /* perjoule measure: the energy of one command.
  *
  * The child is started held, the baseline is read, the child is released, and the last reading is
- * taken after it was reaped: no energy is lost at either end. It keeps our process group, terminal
- * and standard streams.
+ * taken after it was reaped: no energy is lost at either end. Without --trace, sources that are
+ * slow to open are opened while the child runs; their readings reach back (meter/meter.h). It keeps
+ * our process group, terminal and standard streams.
  *
  * Signals. What a terminal sends (Ctrl-C, Ctrl-\, Ctrl-Z) reaches the child by itself, because it
  * is in the same process group: a signal whose sender is the kernel is not passed on. A signal that
@@ -44,6 +45,7 @@ struct run {
     struct pji_process child;
     struct pji_tally tally;
     struct pji_emissions emissions;
+    bool deferred;         /* slow sources are opened while the command runs */
     int json_fd, trace_fd; /* -1: not wanted */
     int64_t start_ns, end_ns;
 };
@@ -85,7 +87,23 @@ static void on_signal(struct run *run)
 
 /* ---- the run ---- */
 
-enum { CHILD, TIMER, SIGNALS, TRACE, POLLED };
+enum { CHILD, TIMER, SIGNALS, TRACE, SLOW, POLLED };
+
+/* The slow sources are open, or their time is up. */
+static void adopt_slow(struct run *run)
+{
+    struct pj_error err = {0};
+    const struct pji_channel_table *table = pji_meter_channels(run->instruments.meter);
+    size_t before = table->n;
+
+    if (pji_meter_slow_fd(run->instruments.meter) < 0)
+        return;
+    if (pji_meter_adopt_slow(run->instruments.meter, &err))
+        pji_tally_trouble(&run->tally, &err);
+    pji_tally_extend(&run->tally);
+    if (table->n > before)
+        pji_tally_take(&run->tally, true);
+}
 
 static void on_ready(struct run *run, const struct pollfd *fds)
 {
@@ -99,6 +117,8 @@ static void on_ready(struct run *run, const struct pollfd *fds)
         pji_tally_take(&run->tally, false);
     if (fds[TRACE].revents)
         pji_tally_pump(&run->tally);
+    if (fds[SLOW].revents)
+        adopt_slow(run);
     if (err.code && err.code != PJ_ETIMEOUT)
         pji_tally_trouble(&run->tally, &err);
 }
@@ -116,6 +136,7 @@ static void follow(struct run *run)
             [TIMER] = {.fd = pji_meter_timer_fd(run->instruments.meter), .events = POLLIN},
             [SIGNALS] = {.fd = run->signals.fd, .events = POLLIN},
             [TRACE] = {.fd = pji_tally_poll_fd(&run->tally), .events = POLLOUT},
+            [SLOW] = {.fd = pji_meter_slow_fd(run->instruments.meter), .events = POLLIN},
         };
 
         if (poll(fds, POLLED, -1) >= 0)
@@ -126,6 +147,7 @@ static void follow(struct run *run)
     run->end_ns = pji_now_ns(&run->instruments.platform);
     pji_tally_end(&run->tally, run->end_ns);
     pji_tally_take(&run->tally, true);
+    adopt_slow(run);
     if (pji_meter_settle(run->instruments.meter))
         pji_tally_take(&run->tally, true);
 }
@@ -166,6 +188,8 @@ static int start_child(struct run *run)
         pji_process_end(&run->child, 0);
         return exec_failed(run, status, &err);
     }
+    if (run->deferred && pji_meter_start_slow(run->instruments.meter, &err))
+        pji_tally_trouble(&run->tally, &err);
     return PJI_EXIT_DONE;
 }
 
@@ -201,10 +225,15 @@ static pj_status open_outputs(struct run *run, struct pj_error *err)
     return status;
 }
 
+/* A trace names all channels in its first line, and whether it can be written is said before
+ * anything is spent: then the slow sources come first. */
 static pj_status prepare(struct run *run, struct pj_error *err)
 {
-    pj_status status = pji_instruments_open(&run->instruments, run->args, NULL, err);
+    pj_status status;
 
+    run->deferred = !pji_args_has(run->args, "trace");
+    status = run->deferred ? pji_instruments_open_deferred(&run->instruments, run->args, err)
+                           : pji_instruments_open(&run->instruments, run->args, NULL, err);
     if (!status)
         status = pji_emissions_open(&run->emissions, run->args, &run->instruments.platform, err);
     if (!status)
@@ -275,7 +304,8 @@ static int finish(struct run *run)
     outcome.samples = stats.samples;
     outcome.late_ticks = stats.late_ticks;
     outcome.own_cpu_s = stats.own_cpu_s;
-    if (pji_outcome_make(&outcome, run->tally.run.series, pji_args_has(run->args, "measured-only"),
+    if (run->tally.run.n == table->n &&
+        pji_outcome_make(&outcome, run->tally.run.series, pji_args_has(run->args, "measured-only"),
                          &err) == PJ_OK) {
         pji_outcome_text(&outcome, "perjoule: ", &text);
         (void)pji_lean_write(STDERR_FILENO, pji_str_text(&text), text.len);

@@ -36,7 +36,7 @@ static pj_status read_interval(const struct pji_args *args, int64_t *interval_ns
 
 static pj_status open_all(struct pji_instruments *instruments, const struct pji_args *args,
                           const char *replay, const struct pji_source_ops *const *sources,
-                          struct pj_error *err)
+                          bool defer_slow, struct pj_error *err)
 {
     const char *root = pji_args_get(args, "root");
     struct pji_meter_config config = {
@@ -47,6 +47,7 @@ static pj_status open_all(struct pji_instruments *instruments, const struct pji_
                 .cuda_device_order = getenv("CUDA_DEVICE_ORDER"),
                 .replay_path = replay},
         .sources = sources,
+        .defer_slow = defer_slow,
     };
     pj_status status;
 
@@ -70,7 +71,7 @@ static pj_status open_all(struct pji_instruments *instruments, const struct pji_
 pj_status pji_instruments_open(struct pji_instruments *instruments, const struct pji_args *args,
                                const char *replay, struct pj_error *err)
 {
-    return open_all(instruments, args, replay, replay ? only_replay : pji_sources, err);
+    return open_all(instruments, args, replay, replay ? only_replay : pji_sources, false, err);
 }
 
 pj_status pji_instruments_open_table(struct pji_instruments *instruments,
@@ -78,7 +79,13 @@ pj_status pji_instruments_open_table(struct pji_instruments *instruments,
                                      const struct pji_source_ops *const *sources,
                                      struct pj_error *err)
 {
-    return open_all(instruments, args, NULL, sources, err);
+    return open_all(instruments, args, NULL, sources, false, err);
+}
+
+pj_status pji_instruments_open_deferred(struct pji_instruments *instruments,
+                                        const struct pji_args *args, struct pj_error *err)
+{
+    return open_all(instruments, args, NULL, pji_sources, true, err);
 }
 
 void pji_instruments_close(struct pji_instruments *instruments)

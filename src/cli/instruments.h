@@ -22,6 +22,9 @@ pj_status pji_instruments_open_table(struct pji_instruments *instruments,
                                      const struct pji_args *args,
                                      const struct pji_source_ops *const *sources,
                                      struct pj_error *err);
+/* As pji_instruments_open for a live run, but slow sources wait for pji_meter_start_slow. */
+pj_status pji_instruments_open_deferred(struct pji_instruments *instruments,
+                                        const struct pji_args *args, struct pj_error *err);
 void pji_instruments_close(struct pji_instruments *instruments);
 
 /* The header line of a trace, as text in `out`. */

@@ -9,17 +9,29 @@
 pj_status pji_run_series_init(struct pji_run_series *run, const struct pji_channel *channels,
                               size_t n, struct pj_error *err)
 {
-    pj_status status = PJ_OK;
+    return pji_run_series_extend(run, channels, n, err);
+}
 
-    run->series = pji_zalloc(n + 1, sizeof *run->series, err);
-    run->clips = pji_zalloc(n + 1, sizeof *run->clips, err);
-    if (!run->series || !run->clips)
-        return PJ_ENOMEM;
-    run->n = n;
-    for (size_t i = 0; i < n; i++)
-        pji_clip_init(&run->clips[i], &channels[i]);
-    for (size_t i = 0; i < n && !status; i++)
-        status = pji_series_init(&run->series[i], &channels[i], false, err);
+pj_status pji_run_series_extend(struct pji_run_series *run, const struct pji_channel *channels,
+                                size_t n, struct pj_error *err)
+{
+    pj_status status =
+        pji_array_reserve(&run->series, &run->cap_series, n + 1, sizeof *run->series, err);
+
+    if (!status)
+        status = pji_array_reserve(&run->clips, &run->cap_clips, n + 1, sizeof *run->clips, err);
+    for (; run->n < n && !status; run->n++) {
+        struct pji_clip *clip = &run->clips[run->n];
+
+        status = pji_series_init(&run->series[run->n], &channels[run->n], false, err);
+        if (status)
+            break;
+        pji_clip_init(clip, &channels[run->n]);
+        if (run->start_ns)
+            pji_clip_start(clip, run->start_ns);
+        if (run->end_ns)
+            pji_clip_end(clip, run->end_ns);
+    }
     return status;
 }
 

@@ -17,13 +17,17 @@
 struct pji_run_series {
     struct pji_series *series; /* n: one for each channel */
     struct pji_clip *clips;    /* n */
-    size_t n;
+    size_t n, cap_series, cap_clips;
     int64_t start_ns, end_ns; /* of the run, 0 until known */
 };
 
 /* Zero-initialise; fini also after a failure. */
 pj_status pji_run_series_init(struct pji_run_series *run, const struct pji_channel *channels,
                               size_t n, struct pj_error *err);
+/* The same channels and more behind them, also when the run has begun or ended: those are cut to it
+ * as well. */
+pj_status pji_run_series_extend(struct pji_run_series *run, const struct pji_channel *channels,
+                                size_t n, struct pj_error *err);
 void pji_run_series_fini(struct pji_run_series *run);
 
 /* The baseline was read; the run begins. Then: the run ended; the last readings follow. */

@@ -64,6 +64,17 @@ void pji_tally_end(struct pji_tally *tally, int64_t end_ns)
     put_event(tally, end_ns, PJI_RUN_END, NULL);
 }
 
+void pji_tally_extend(struct pji_tally *tally)
+{
+    const struct pji_channel_table *table = pji_meter_channels(tally->instruments->meter);
+    struct pj_error err = {0};
+
+    if (pji_array_reserve(&tally->latest, &tally->cap_latest, table->n + 1, sizeof *tally->latest,
+                          &err) ||
+        pji_run_series_extend(&tally->run, table->channels, table->n, &err))
+        pji_tally_trouble(tally, &err);
+}
+
 void pji_tally_take(struct pji_tally *tally, bool edge)
 {
     struct pji_meter *meter = tally->instruments->meter;
@@ -76,6 +87,8 @@ void pji_tally_take(struct pji_tally *tally, bool edge)
     suspended_ns = pji_meter_suspended_ns(meter);
     pji_run_series_suspend(&tally->run, suspended_ns);
     for (size_t i = 0; i < n && !status; i++) {
+        if ((size_t)readings[i].channel >= tally->run.n)
+            continue; /* only when extend failed */
         tally->latest[readings[i].channel] = readings[i];
         status = pji_run_series_add(&tally->run, &readings[i], &err);
     }
@@ -145,10 +158,10 @@ pj_status pji_tally_init(struct pji_tally *tally, struct pji_instruments *instru
     pj_status status;
 
     tally->instruments = instruments;
-    tally->latest = pji_zalloc(table->n + 1, sizeof *tally->latest, err);
-    if (!tally->latest)
-        return PJ_ENOMEM;
-    status = pji_run_series_init(&tally->run, table->channels, table->n, err);
+    status = pji_array_reserve(&tally->latest, &tally->cap_latest, table->n + 1,
+                               sizeof *tally->latest, err);
+    if (!status)
+        status = pji_run_series_init(&tally->run, table->channels, table->n, err);
     if (!status && trace_fd >= 0)
         status = open_trace(tally, trace_fd, err);
     return status;

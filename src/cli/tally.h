@@ -15,7 +15,8 @@ struct pji_tally {
     struct pji_instruments *instruments; /* borrowed */
     struct pji_run_series run;
     struct pji_reading *latest; /* of each channel, as it came; t_ns 0: none yet */
-    struct pji_stream *stream;  /* NULL: no trace, or it failed */
+    size_t cap_latest;
+    struct pji_stream *stream; /* NULL: no trace, or it failed */
     struct pj_error trouble;
 };
 
@@ -29,6 +30,8 @@ void pji_tally_fini(struct pji_tally *tally);
  * sample is taken after pji_meter_settle. */
 void pji_tally_start(struct pji_tally *tally, int64_t start_ns);
 void pji_tally_end(struct pji_tally *tally, int64_t end_ns);
+/* The meter has adopted its slow sources. Only without a trace, whose header names all channels. */
+void pji_tally_extend(struct pji_tally *tally);
 /* Takes a sample (edge: from every instrument, now). */
 void pji_tally_take(struct pji_tally *tally, bool edge);
 /* Descriptor to poll for POLLOUT, then pump; -1: nothing waits. */

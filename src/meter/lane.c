@@ -20,6 +20,7 @@ struct pji_lane {
     const struct pji_source_ops *ops;
     void *state;
     int64_t period_ns;
+    int32_t base;
     struct pji_reading_sink sink; /* of one read; the thread's alone */
 
     struct pji_reading *ring;
@@ -125,8 +126,10 @@ pj_status pji_lane_take(struct pji_lane *lane, struct pji_reading_sink *sink, st
     size_t n = atomic_load_explicit(&lane->tail, memory_order_acquire) - head;
     if (n > sink->cap - sink->n)
         n = sink->cap - sink->n;
-    for (size_t i = 0; i < n; i++)
-        sink->readings[sink->n++] = lane->ring[(head + i) % lane->cap];
+    for (size_t i = 0; i < n; i++) {
+        sink->readings[sink->n] = lane->ring[(head + i) % lane->cap];
+        sink->readings[sink->n++].channel += lane->base;
+    }
     atomic_store_explicit(&lane->head, head + n, memory_order_release);
     uint64_t dropped = atomic_load_explicit(&lane->dropped, memory_order_relaxed);
     sink->dropped += dropped - lane->dropped_told;
@@ -201,7 +204,7 @@ static pj_status start(struct pji_lane *lane, struct pj_error *err)
 }
 
 pj_status pji_lane_open(struct pji_lane **out, const struct pji_source_ops *ops, void *state,
-                        size_t n_channels, int64_t period_ns, struct pj_error *err)
+                        size_t n_channels, int32_t base, int64_t period_ns, struct pj_error *err)
 {
     size_t burst = n_channels * ops->burst;
     struct pji_lane *lane = pji_zalloc(1, sizeof *lane, err);
@@ -211,6 +214,7 @@ pj_status pji_lane_open(struct pji_lane **out, const struct pji_source_ops *ops,
     lane->ops = ops;
     lane->state = state;
     lane->period_ns = period_ns;
+    lane->base = base;
     lane->cap = burst * RING_READS;
     lane->sink.cap = burst;
     lane->sink.readings = pji_zalloc(burst, sizeof *lane->sink.readings, err);

@@ -17,11 +17,12 @@
 
 struct pji_lane;
 
-/* ops and state (open, with n_channels > 0 channels) are borrowed until pji_lane_close. period_ns:
- * time between two reads of the schedule, > 0. The ring holds four of the source's largest reads.
+/* ops and state (open, with n_channels > 0 channels) are borrowed until pji_lane_close. The numbers
+ * of the source's channels are raised by `base`. period_ns: time between two reads of the schedule,
+ * > 0. The ring holds four of the source's largest reads.
  */
 pj_status pji_lane_open(struct pji_lane **out, const struct pji_source_ops *ops, void *state,
-                        size_t n_channels, int64_t period_ns, struct pj_error *err);
+                        size_t n_channels, int32_t base, int64_t period_ns, struct pj_error *err);
 
 /* Asks for a read that begins after this call (sink->edge is set for it). Does not wait. */
 void pji_lane_ask(struct pji_lane *lane);

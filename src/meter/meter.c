@@ -6,12 +6,11 @@
  * schedule never drifts, and the number of expirations that a late reader finds says how many ticks
  * it missed.
  */
-#include "meter/meter.h"
+#include "meter/inside.h"
 
 #include "core/array.h"
 #include "core/units.h"
 #include "energy/clip.h"
-#include "meter/lane.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,31 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct slot {
-    const struct pji_source_ops *ops;
-    void *state;
-    bool open;
-    size_t n_channels;
-    struct pji_lane *lane; /* of a slow source, else NULL */
-    int64_t due_ns;        /* not sampled before: min_period_ns after the last read */
-};
-
-struct pji_meter {
-    struct pji_source_env env;
-    struct pji_channel_table table;
-    struct slot *slots;
-    size_t n_slots;
-    struct pji_reading_sink sink;
-    struct pji_meter_stats stats;
-    int64_t interval_ns, lane_wait_ns;
-    int64_t tick_ns;      /* of the timer: the interval, but lanes are emptied in time */
-    int64_t ahead_ns;     /* BOOTTIME - MONOTONIC at the last read */
-    int64_t suspended_ns; /* its growth since the read before */
-    int timer_fd;
-};
-
 #define LANE_WAIT_NS (2 * PJI_NS_PER_S)
-#define LANE_TICK_NS (5 * PJI_NS_PER_S)
 
 /* The two clocks are read one after the other: less than this is not a suspend. */
 #define SUSPEND_LEAST_NS (10 * PJI_NS_PER_MS)
@@ -59,14 +34,11 @@ static pj_status check_ops(const struct pji_source_ops *ops, struct pj_error *er
     return PJ_OK;
 }
 
-static pj_status open_slot(struct pji_meter *meter, struct slot *slot, struct pj_error *err)
+static pj_status open_slot(struct pji_meter *meter, struct pji_slot *slot, struct pj_error *err)
 {
     size_t before = meter->table.n;
     pj_status status;
 
-    slot->state = pji_zalloc(1, slot->ops->state_size, err);
-    if (!slot->state)
-        return PJ_ENOMEM;
     status = slot->ops->open(slot->state, &meter->env, &meter->table, err);
     if (status) {
         pji_error_prefix(err, "source %s", slot->ops->name);
@@ -74,47 +46,44 @@ static pj_status open_slot(struct pji_meter *meter, struct slot *slot, struct pj
     }
     slot->open = true;
     slot->n_channels = meter->table.n - before;
-    if (slot->ops->slow && slot->n_channels > 0) {
-        /* on its own schedule: a buffer of 2.4 s cannot wait for an interval of 10 s */
-        int64_t period_ns =
-            slot->ops->min_period_ns > 0 ? slot->ops->min_period_ns : meter->interval_ns;
-
-        status =
-            pji_lane_open(&slot->lane, slot->ops, slot->state, slot->n_channels, period_ns, err);
-        if (meter->tick_ns > LANE_TICK_NS)
-            meter->tick_ns = LANE_TICK_NS;
-    }
-    return status;
+    return pji_slot_start_lane(meter, slot, 0, err);
 }
 
-static pj_status open_slots(struct pji_meter *meter, const struct pji_source_ops *const *sources,
+/* Checks the table and makes an empty slot for each row. */
+static pj_status make_slots(struct pji_meter *meter, const struct pji_source_ops *const *sources,
                             struct pj_error *err)
 {
-    size_t n = 0, cap = 0;
-    pj_status status;
+    size_t n = 0;
+    pj_status status = PJ_OK;
 
-    for (; sources[n]; n++) {
+    for (; sources[n] && !status; n++)
         status = check_ops(sources[n], err);
-        if (status)
-            return status;
-    }
+    if (status)
+        return status;
     meter->slots = pji_zalloc(n + 1, sizeof *meter->slots, err);
     if (!meter->slots)
         return PJ_ENOMEM;
-    for (; sources[meter->n_slots]; meter->n_slots++) {
-        struct slot *slot = &meter->slots[meter->n_slots];
+    for (; meter->n_slots < n; meter->n_slots++) {
+        struct pji_slot *slot = &meter->slots[meter->n_slots];
 
         slot->ops = sources[meter->n_slots];
-        status = open_slot(meter, slot, err);
-        if (status) {
-            meter->n_slots++; /* what it has taken is given back with the others */
-            return status;
-        }
-        cap += slot->n_channels * slot->ops->burst;
+        slot->state = pji_zalloc(1, slot->ops->state_size, err);
+        if (!slot->state)
+            return PJ_ENOMEM;
     }
-    meter->sink.readings = pji_zalloc(cap + 1, sizeof *meter->sink.readings, err);
-    meter->sink.cap = cap;
-    return meter->sink.readings ? PJ_OK : PJ_ENOMEM;
+    return PJ_OK;
+}
+
+/* Without the slow ones, where they are deferred. */
+static pj_status open_slots(struct pji_meter *meter, bool defer_slow, struct pj_error *err)
+{
+    pj_status status = PJ_OK;
+
+    for (size_t i = 0; i < meter->n_slots && !status; i++) {
+        if (!defer_slow || !meter->slots[i].ops->slow)
+            status = open_slot(meter, &meter->slots[i], err);
+    }
+    return status ? status : pji_meter_make_sink(meter, err);
 }
 
 pj_status pji_meter_open(struct pji_meter **out, const struct pji_meter_config *config,
@@ -138,7 +107,9 @@ pj_status pji_meter_open(struct pji_meter **out, const struct pji_meter_config *
         status = pji_fail_errno(err, errno, "cannot create the sampling timer");
         goto out;
     }
-    status = open_slots(meter, config->sources, err);
+    status = make_slots(meter, config->sources, err);
+    if (!status)
+        status = open_slots(meter, config->defer_slow, err);
 out:
     if (status) {
         pji_meter_close(meter);
@@ -148,10 +119,10 @@ out:
     return PJ_OK;
 }
 
-static void close_slot(struct pji_meter *meter, struct slot *slot)
+static void close_slot(struct pji_meter *meter, struct pji_slot *slot)
 {
     /* a library that does not come back keeps its thread, and all that the thread may touch */
-    if (slot->lane && pji_lane_close(slot->lane, meter->lane_wait_ns))
+    if (slot->lost || (slot->lane && pji_lane_close(slot->lane, meter->lane_wait_ns)))
         return;
     if (slot->open)
         slot->ops->close(slot->state);
@@ -162,6 +133,7 @@ void pji_meter_close(struct pji_meter *meter)
 {
     if (!meter)
         return;
+    pji_meter_end_opening(meter);
     for (size_t i = 0; meter->slots && i < meter->n_slots; i++)
         close_slot(meter, &meter->slots[i]);
     free(meter->slots);
@@ -194,7 +166,7 @@ static void notice_suspend(struct pji_meter *meter, int64_t now_ns)
 }
 
 /* Reads a source that answers at once, when it is due. */
-static pj_status read_fast(struct pji_meter *meter, struct slot *slot, int64_t now_ns,
+static pj_status read_fast(struct pji_meter *meter, struct pji_slot *slot, int64_t now_ns,
                            struct pj_error *err)
 {
     if (slot->n_channels == 0 || slot->lane || (!meter->sink.edge && now_ns < slot->due_ns))
@@ -205,7 +177,7 @@ static pj_status read_fast(struct pji_meter *meter, struct slot *slot, int64_t n
 }
 
 /* Takes what a slow source has ready; at an edge what it reads now, if that comes in time. */
-static pj_status read_slow(struct pji_meter *meter, struct slot *slot, struct pj_error *err)
+static pj_status read_slow(struct pji_meter *meter, struct pji_slot *slot, struct pj_error *err)
 {
     if (!slot->lane)
         return PJ_OK;
@@ -228,7 +200,7 @@ static pj_status read_slots(struct pji_meter *meter, bool edge, struct pj_error 
     }
     for (int slow = 0; slow < 2; slow++) {
         for (size_t i = 0; i < meter->n_slots && !status; i++) {
-            struct slot *slot = &meter->slots[i];
+            struct pji_slot *slot = &meter->slots[i];
 
             status = slow ? read_slow(meter, slot, err) : read_fast(meter, slot, now_ns, err);
             if (status)

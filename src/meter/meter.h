@@ -17,6 +17,7 @@ struct pji_meter_config {
     struct pji_source_env env;
     const struct pji_source_ops *const *sources; /* NULL-terminated, in order of preference */
     int64_t interval_ns;                         /* > 0 */
+    bool defer_slow;                             /* slow sources wait for pji_meter_start_slow */
     int64_t lane_wait_ns; /* how long an edge waits for a slow source; 0: 2 s. What comes later is
                              in a later read */
 };
@@ -25,6 +26,16 @@ struct pji_meter_config {
 pj_status pji_meter_open(struct pji_meter **out, const struct pji_meter_config *config,
                          struct pj_error *err);
 void pji_meter_close(struct pji_meter *meter); /* NULL is allowed */
+
+/* With defer_slow: opens the slow sources in the background (meter/opening.h), so that a vendor
+ * library that takes its time to start does not stand between a command and its start; what lags by
+ * more than that, or remembers the past, loses nothing by it. The descriptor is readable when they
+ * are open; -1: there is nothing to wait for. Then, or at the end whatever the descriptor says,
+ * pji_meter_adopt_slow waits up to lane_wait_ns and adds their channels behind the others; readings
+ * borrowed before are gone. A library that does not answer in time becomes a missing row. */
+pj_status pji_meter_start_slow(struct pji_meter *meter, struct pj_error *err);
+int pji_meter_slow_fd(const struct pji_meter *meter);
+pj_status pji_meter_adopt_slow(struct pji_meter *meter, struct pj_error *err);
 
 const struct pji_channel_table *pji_meter_channels(const struct pji_meter *meter);
 

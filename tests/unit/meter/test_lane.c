@@ -81,7 +81,7 @@ static void wait_entered(struct gated *gated)
 static struct pji_lane *open_lane(struct gated *gated, int64_t period_ns)
 {
     struct pji_lane *lane = NULL;
-    assert_int_equal(pji_lane_open(&lane, &gated_ops, gated, 1, period_ns, NULL), PJ_OK);
+    assert_int_equal(pji_lane_open(&lane, &gated_ops, gated, 1, 7, period_ns, NULL), PJ_OK);
     return lane;
 }
 
@@ -158,8 +158,10 @@ static void a_full_ring_drops_and_says_so(void **state)
     assert_int_equal(pji_lane_take(lane, &sink, NULL), PJ_OK);
     assert_int_equal(sink.n, 32);
     assert_int_equal(sink.dropped, 16);
-    for (size_t i = 0; i < sink.n; i++)
+    for (size_t i = 0; i < sink.n; i++) {
         assert_int_equal(readings[i].value, i);
+        assert_int_equal(readings[i].channel, 7);
+    }
     assert_int_equal(pji_lane_take(lane, &sink, NULL), PJ_OK);
     assert_int_equal(sink.dropped, 16); /* told once */
     assert_int_equal(pji_lane_close(lane, patience_ns), PJ_OK);

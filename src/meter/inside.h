@@ -1,0 +1,42 @@
+/* meter/inside.h - what the files of the sampler share; private to meter/. */
+#ifndef PJI_METER_INSIDE_H
+#define PJI_METER_INSIDE_H
+
+#include "meter/lane.h"
+#include "meter/meter.h"
+#include "meter/opening.h"
+
+struct pji_slot {
+    const struct pji_source_ops *ops;
+    void *state;
+    bool open;
+    bool lost; /* its thread did not come back: left behind */
+    size_t n_channels;
+    struct pji_lane *lane; /* of a slow source, else NULL */
+    int64_t due_ns;        /* not sampled before: min_period_ns after the last read */
+};
+
+struct pji_meter {
+    struct pji_source_env env;
+    struct pji_channel_table table;
+    struct pji_slot *slots;
+    size_t n_slots;
+    struct pji_opening *opening; /* of the slow sources, until they are adopted */
+    struct pji_reading_sink sink;
+    struct pji_meter_stats stats;
+    int64_t interval_ns, lane_wait_ns;
+    int64_t tick_ns;      /* of the timer: the interval, but lanes are emptied in time */
+    int64_t ahead_ns;     /* BOOTTIME - MONOTONIC at the last read */
+    int64_t suspended_ns; /* its growth since the read before */
+    int timer_fd;
+};
+
+/* Room for the largest burst of every source that is open. */
+pj_status pji_meter_make_sink(struct pji_meter *meter, struct pj_error *err);
+/* Gives an open slow source its lane; channel numbers of its own count from `base`. */
+pj_status pji_slot_start_lane(struct pji_meter *meter, struct pji_slot *slot, int32_t base,
+                              struct pj_error *err);
+/* Waits for what is still opening; sources that do not come back are lost. */
+void pji_meter_end_opening(struct pji_meter *meter);
+
+#endif
