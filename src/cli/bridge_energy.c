@@ -256,6 +256,14 @@ void pji_bridge_energy_why(const struct pji_bridge_energy *energy, struct pji_st
     pji_str_add(out, "the energy of the CPU is missing: this machine shows no energy counter");
 }
 
+/* A package that nobody reads. One instrument may lack what another has: a row for all packages
+ * ("package") says no more than that the instrument was refused. */
+static bool is_lost_package(const struct pji_bridge_energy *energy, const struct pji_missing *row)
+{
+    return row->domain_kind == PJI_DOMAIN_PACKAGE && strcmp(row->domain, "package") != 0 &&
+           !has_domain(energy, &energy->domains[PACKAGE], row->domain);
+}
+
 bool pji_bridge_energy_total(const struct pji_bridge_energy *energy,
                              const struct pji_outcome *outcome, double *total_j, bool *lacking)
 {
@@ -280,6 +288,6 @@ bool pji_bridge_energy_total(const struct pji_bridge_energy *energy,
         *lacking = *lacking || outcome->energies[channel].origin == PJ_ORIGIN_MISSING;
     }
     for (size_t i = 0; i < outcome->n_missing; i++)
-        *lacking = *lacking || outcome->missing[i].domain_kind == PJI_DOMAIN_PACKAGE;
+        *lacking = *lacking || is_lost_package(energy, &outcome->missing[i]);
     return found;
 }

@@ -116,6 +116,15 @@ class Plugin(Bridge):
         self.assertIn("joules", done.stdout)
         self.assertGreater(self.plugin_summary(done.stdout)[0], 0)
 
+    def test_a_socket_that_cannot_be_read_is_said(self):
+        package = self.zone("intel-rapl:0", "package-0", 1)
+        self.put("/sys/class/powercap/intel-rapl:1/name", "package-1\n")
+        self.put("/sys/class/powercap/intel-rapl:1/energy_uj", "nonsense\n")
+        done = self.bridge(SPENDER, "1", "1", package + "=1000000",
+                           options=["--summary", "-o", "/dev/null"])
+        self.assertIn("lacks", done.stderr)
+        self.assertAlmostEqual(self.plugin_summary(done.stdout)[0], 1.0, places=5)
+
     def test_self_measurement_by_sigterm(self):
         package = self.zone("intel-rapl:0", "package-0", 5000000)
         with subprocess.Popen([SPENDER, "20000", "2000", package + "=200000000"]) as other:
