@@ -55,22 +55,39 @@ static void refresh_text(int64_t refresh_ns, char *text, size_t size)
         (void)snprintf(text, size, "%lld ms", (long long)((refresh_ns + 500000) / PJI_NS_PER_MS));
 }
 
+/* Of the names and domains, that the columns line up. */
+static void find_widths(const struct pji_channel_table *table, int *name, int *domain)
+{
+    *name = 18;
+    *domain = 10;
+    for (size_t i = 0; i < table->n; i++) {
+        int name_len = (int)strlen(table->channels[i].name);
+        int domain_len = (int)strlen(table->channels[i].domain);
+
+        *name = name_len > *name ? name_len : *name;
+        *domain = domain_len > *domain ? domain_len : *domain;
+    }
+}
+
 static void write_text(const struct pji_channel_table *table, const bool *in_total,
                        struct pji_str *out)
 {
     char refresh[24];
+    int name, domain;
 
+    find_widths(table, &name, &domain);
     if (table->n > 0)
-        pji_str_addf(out, "  %-26s %-16s %-10s %-4s %8s  %s\n", "CHANNEL", "DOMAIN", "ORIGIN",
-                     "UNIT", "REFRESH", "DEVICE");
+        pji_str_addf(out, "  %-*s %-*s %-10s %-4s %8s  %s\n", name, "CHANNEL", domain, "DOMAIN",
+                     "ORIGIN", "UNIT", "REFRESH", "DEVICE");
     else
         pji_str_add(out, "Nothing can be measured here.\n");
     for (size_t i = 0; i < table->n; i++) {
         const struct pji_channel *c = &table->channels[i];
 
         refresh_text(c->refresh_ns, refresh, sizeof refresh);
-        pji_str_addf(out, "%c %-26s %-16s %-10s %-4s %8s  %s\n", in_total[i] ? '*' : ' ', c->name,
-                     c->domain, pj_origin_name(c->origin), c->unit, refresh, c->device);
+        pji_str_addf(out, "%c %-*s %-*s %-10s %-4s %8s  %s\n", in_total[i] ? '*' : ' ', name,
+                     c->name, domain, c->domain, pj_origin_name(c->origin), c->unit, refresh,
+                     c->device);
     }
     if (table->n > 0)
         pji_str_add(out, "* enters the total\n");

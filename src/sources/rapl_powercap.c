@@ -58,6 +58,28 @@ static bool is_read(const struct pji_channel_table *table, const struct pji_chan
     return false;
 }
 
+/* On AMD the package counter is one for the package (PPR, MSR C001_029B), but Linux 6.9 to 6.11
+ * show a zone for each core complex die: the same energy again. Of dies that are not AMD's each has
+ * its own. The first zone of the package, or -1. */
+static int32_t first_die(const struct pji_channel_table *table, const struct pji_channel *channel,
+                         const struct pji_cpu_info *cpu)
+{
+    static const char mark[] = "-die-";
+    const char *die = strstr(channel->domain, mark);
+    size_t len = die ? (size_t)(die - channel->domain) + sizeof mark - 1 : 0;
+
+    if (!die || strcmp(cpu->vendor, "AuthenticAMD") != 0)
+        return -1;
+    for (size_t i = 0; i < table->n; i++) {
+        const struct pji_channel *other = &table->channels[i];
+
+        if (strcmp(other->source, source_name) == 0 && other->domain_kind == channel->domain_kind &&
+            strncmp(other->domain, channel->domain, len) == 0)
+            return (int32_t)i;
+    }
+    return -1;
+}
+
 static void describe(struct pji_channel *channel, const struct pji_rapl_zone *zone,
                      const struct pji_cpu_info *cpu, const struct pji_channel_table *table)
 {
@@ -70,7 +92,7 @@ static void describe(struct pji_channel *channel, const struct pji_rapl_zone *zo
 
         (void)snprintf(channel->domain + len, sizeof channel->domain - len, "@%s", zone->id);
     } else {
-        channel->companion = twin;
+        channel->companion = twin >= 0 ? twin : first_die(table, channel, cpu);
     }
     pji_rapl_channel_finish(channel, zone->mmio ? "rapl-mmio" : "rapl", cpu);
     pji_rapl_channel_limits(channel, zone);

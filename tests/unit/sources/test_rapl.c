@@ -132,6 +132,31 @@ static void an_mmio_twin_never_enters_the_total(void **state)
     rig_close(&rig);
 }
 
+static void dies_of_an_amd_package_count_once(void **state)
+{
+    struct scripted *s = *state;
+    struct rig rig;
+    char cover[256];
+
+    rig_cpuinfo(s, "AuthenticAMD", "AMD EPYC 9654 96-Core Processor", 17, 2, 96, false);
+    rig_zone(s, "intel-rapl:0", "package-0-die-0", 1000, RANGE_61);
+    rig_zone(s, "intel-rapl:1", "package-0-die-1", 1000, RANGE_61);
+    rig_zone(s, "intel-rapl:2", "package-0-die-10", 1000, RANGE_61);
+    rig_zone(s, "intel-rapl:3", "package-1-die-8", 1000, RANGE_61);
+    rig_open(&rig, s, rapl);
+    assert_int_equal(rig.n, 4);
+    assert_string_equal(rig_cover(&rig, cover, sizeof cover),
+                        "rapl:package-0-die-0 rapl:package-1-die-8");
+    rig_close(&rig);
+    rig_cpuinfo(s, "GenuineIntel", "Intel(R) Xeon(R) Platinum 9242 CPU @ 2.30GHz", 85, 2, 48,
+                false);
+    rig_open(&rig, s, rapl);
+    assert_string_equal(rig_cover(&rig, cover, sizeof cover),
+                        "rapl:package-0-die-0 rapl:package-0-die-1 rapl:package-0-die-10 "
+                        "rapl:package-1-die-8");
+    rig_close(&rig);
+}
+
 static void an_mmio_twin_stands_in_for_an_unreadable_zone(void **state)
 {
     struct scripted *s = *state;
@@ -384,6 +409,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_modulus_is_the_range_and_one_unit, setup, teardown),
         cmocka_unit_test_setup_teardown(each_zone_wraps_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(an_mmio_twin_never_enters_the_total, setup, teardown),
+        cmocka_unit_test_setup_teardown(dies_of_an_amd_package_count_once, setup, teardown),
         cmocka_unit_test_setup_teardown(an_mmio_twin_stands_in_for_an_unreadable_zone, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_denied_zone_is_missing_with_its_fix, setup, teardown),
