@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import os
+import pty
 import re
+import select
 import signal
 import subprocess
 import time
@@ -18,6 +20,20 @@ PACKAGE = "PACKAGE_ENERGY (J)"
 MODULUS = RANGE_61 + 61
 INTEL = "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n"
 AMD = "vendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\n"
+
+
+# Tells which signals it got, and ends after the first.
+TELLER = """
+import signal, time
+seen = []
+for n in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(n, lambda number, frame: seen.append(int(number)))
+print("ready", flush=True)
+end = time.monotonic() + 30
+while not seen and time.monotonic() < end: time.sleep(0.01)
+time.sleep(0.3)
+print("seen", seen, flush=True)
+"""
 
 
 class Bridge(lean.Case):
@@ -268,6 +284,35 @@ class Codes(Bridge):
         stdout, _ = bridge.communicate(timeout=20)
         self.assertEqual(stdout, "\nReceived Ctrl+C, stopping...\n")
         self.assertEqual(bridge.returncode, 1)
+
+    def test_ctrl_c_reaches_the_command_once_and_it_may_finish(self):
+        pid, master = pty.fork()
+        if pid == 0:
+            try:
+                os.execv(PERJOULE, [PERJOULE, "energibridge", "--root", self.root, "-o",
+                                    "/dev/null", "python3", "-c", TELLER])
+            finally:
+                os._exit(99)
+        text, deadline = b"", time.monotonic() + 30
+        pressed = False
+        while time.monotonic() < deadline:
+            if not select.select([master], [], [], 1)[0]:
+                continue
+            try:
+                got = os.read(master, 4096)
+            except OSError:  # EIO: everybody has left the terminal
+                break
+            if not got:
+                break
+            text += got
+            if b"ready" in text and not pressed:
+                os.write(master, b"\x03")
+                pressed = True
+        status = os.waitpid(pid, 0)[1]
+        os.close(master)
+        self.assertIn(b"Received Ctrl+C, stopping...", text)
+        self.assertIn(b"seen [2]", text)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 1)
 
     def test_usage(self):
         self.assertIn("usage:", self.bridge(code=1).stderr)
