@@ -6,6 +6,7 @@
  * - A power is a gauge: powerN_average is the mean over powerN_average_interval (ms), the others
  *   are momentary. It is integrated, and rarely enough read that a chip behind a slow bus, which
  *   takes milliseconds, is no burden: this source has its own lane.
+ * - The edges of a window wait for their readings: what is only recorded is not read there.
  * - A rail is two readings, one after the other. Its current may read slightly below nothing.
  * - A domain that another instrument reads already (RAPL, the vendor's library) gets an alternative
  *   reading, which the ledger uses only when the first one fails.
@@ -34,6 +35,7 @@ struct sensor {
     int32_t channel;
     int64_t voltage_mv; /* of a rail, last read */
     bool gone;
+    bool idle; /* never added: nobody waits for it at an edge */
 };
 
 struct state {
@@ -182,6 +184,7 @@ static pj_status keep_sensor(const struct opening *o, struct sensor *sensor)
     if (channel.role != PJI_ROLE_AUX)
         channel.companion = other_reading(o->table, &channel);
     status = pji_array_reserve(&state->sensors, &state->cap, state->n + 1, sizeof *sensor, o->err);
+    sensor->idle = channel.role == PJI_ROLE_AUX;
     if (!status)
         status = pji_channel_table_add(o->table, &channel, &sensor->channel, o->err);
     if (!status)
@@ -395,7 +398,7 @@ static pj_status hwmon_read(void *context, struct pji_reading_sink *sink, struct
         int64_t before_ns, value = 0;
         int failed;
 
-        if (sensor->gone)
+        if (sensor->gone || (sink->edge && sensor->idle))
             continue;
         before_ns = pji_now_ns(state->platform);
         failed = read_sensor(state->platform, sensor, &value);
