@@ -122,7 +122,7 @@ bool pji_emissions_align(const struct pji_emissions_order *order, const char *co
                          size_t n, int field_of[PJI_EMISSIONS_COLUMNS])
 {
     struct aligner a = {.order = order, .fields = fields, .n = n};
-    int late[PJI_EMISSIONS_COLUMNS];
+    int late[PJI_EMISSIONS_COLUMNS] = {0};
 
     if (n > order->n)
         return false;
