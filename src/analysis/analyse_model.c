@@ -95,6 +95,8 @@ static pj_status marginal(struct pji_route *route, const struct pji_built *b, st
 {
     const struct pji_analysis *r = route->request;
     const char *group = b->model.group ? "lmm_emmeans" : "contrast";
+    if (!pji_route_wants(route, group))
+        return PJ_OK;
     json_t *into = json_object();
     pj_status rc = PJ_OK;
     for (size_t v = 0; !rc && v < b->formula.variables; v++) {
@@ -109,7 +111,7 @@ static pj_status marginal(struct pji_route *route, const struct pji_built *b, st
             rc = table_of(route, b, &spec, into, err);
         free(spec.key);
     }
-    if (!rc && json_object_size(into) > 0 && pji_route_wants(route, group))
+    if (!rc && json_object_size(into) > 0)
         json_object_set(route->out, group, into);
     json_decref(into);
     return rc;
@@ -137,6 +139,8 @@ static pj_status aligned(struct pji_route *route, const struct pji_built *b, str
         json_object_del(route->out, "art");
         return rc;
     }
+    if (!pji_route_wants(route, "art_contrast"))
+        return rc;
     json_t *contrasts = json_object();
     for (size_t v = 0; !rc && v < b->formula.variables; v++) {
         json_t *o = NULL;
@@ -145,7 +149,7 @@ static pj_status aligned(struct pji_route *route, const struct pji_built *b, str
         rc = pji_model_art_contrast(&b->model, v, &o, route->omitted, err);
         pji_put_object(contrasts, b->formula.variable[v].name, rc ? NULL : o);
     }
-    if (!rc && json_object_size(contrasts) > 0 && pji_route_wants(route, "art_contrast"))
+    if (!rc && json_object_size(contrasts) > 0)
         json_object_set(route->out, "art_contrast", contrasts);
     json_decref(contrasts);
     return rc;
