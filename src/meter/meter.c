@@ -80,7 +80,9 @@ static pj_status open_slots(struct pji_meter *meter, bool defer_slow, struct pj_
     pj_status status = PJ_OK;
 
     for (size_t i = 0; i < meter->n_slots && !status; i++) {
-        if (!defer_slow || !meter->slots[i].ops->slow)
+        const struct pji_source_ops *ops = meter->slots[i].ops;
+
+        if (!defer_slow || !ops->slow || ops->prompt)
             status = open_slot(meter, &meter->slots[i], err);
     }
     return status ? status : pji_meter_make_sink(meter, err);

@@ -76,8 +76,10 @@ struct pji_source_ops {
     size_t burst;          /* most readings that one read can put for each channel (1 for most; a
                               sample buffer gives many) */
     int64_t min_period_ns; /* never read more often; 0: as the sampler likes */
-    bool slow; /* a read can take milliseconds: it gets a thread of its own (lane.h), and
-                  open and close are called by another thread than read */
+    bool slow;   /* a read can take milliseconds: it gets a thread of its own (lane.h), and
+                    open and close are called by another thread than read */
+    bool prompt; /* slow to read, but never opened in the background (meter.h, defer_slow): its
+                    readings do not reach back, or others look for its channels */
     pj_status (*open)(void *state, const struct pji_source_env *env,
                       struct pji_channel_table *table, struct pj_error *err);
     pj_status (*read)(void *state, struct pji_reading_sink *sink, struct pj_error *err);

@@ -293,6 +293,7 @@ const struct pji_source_ops pji_source_amdsmi = {
     .burst = 1,
     .min_period_ns = POLL_NS,
     .slow = true,
+    .prompt = true,
     .open = amdsmi_open,
     .read = amdsmi_read,
     .close = amdsmi_close,

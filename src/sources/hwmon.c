@@ -420,6 +420,7 @@ const struct pji_source_ops pji_source_hwmon = {
     .burst = 1,
     .min_period_ns = PJI_HWMON_POLL_NS,
     .slow = true,
+    .prompt = true,
     .open = hwmon_open,
     .read = hwmon_read,
     .close = hwmon_close,

@@ -111,6 +111,26 @@ static void memory_in_a_sensor_is_not_modelled(void **state)
     rig_close(&rig);
 }
 
+static void it_knows_the_sensors_when_others_open_later(void **state)
+{
+    struct scripted *s = *state;
+    struct pji_meter_config config = {.env = {.platform = scripted_platform(s)},
+                                      .sources = all,
+                                      .interval_ns = 100000000,
+                                      .defer_slow = true};
+    const struct pji_channel_table *table;
+    struct pji_meter *meter = NULL;
+
+    scripted_file(s, "/sys/class/hwmon/hwmon0/name", "power_meter\n");
+    scripted_file(s, "/sys/class/hwmon/hwmon0/power1_average", "150000000\n");
+    scripted_file(s, "/sys/class/hwmon/hwmon0/power1_oem_info", "Grace Power Socket 0\n");
+    assert_int_equal(pji_meter_open(&meter, &config, NULL), PJ_OK);
+    table = pji_meter_channels(meter);
+    assert_int_equal(table->n, 1);
+    assert_string_equal(table->channels[0].source, "hwmon");
+    pji_meter_close(meter);
+}
+
 static void psys_alone_has_the_memory_in_it(void **state)
 {
     struct scripted *s = *state;
@@ -164,6 +184,7 @@ int main(void)
         with_script(it_completes_a_package_without_memory_counter),
         with_script(measured_memory_comes_before_it),
         with_script(memory_in_a_sensor_is_not_modelled),
+        with_script(it_knows_the_sensors_when_others_open_later),
         with_script(psys_alone_has_the_memory_in_it),
         cmocka_unit_test(an_odd_file_is_no_size),
     };
