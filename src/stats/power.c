@@ -51,7 +51,7 @@ struct plan {
     double a; /* n1, or n, or k */
     double b; /* n2, or n_total */
     double alpha;
-    double power;
+    double power; /* of a test: a probability (no unit) */
 };
 
 static double two(double d, const void *ctx)
