@@ -37,6 +37,7 @@ engine:
   model: {model}
   slots: 2
   context: 256
+  threads: 1
 load: {{kind: closed, concurrency: "${{concurrency}}"}}
 task:
   name: energy
@@ -45,7 +46,7 @@ task:
   max_tokens: {tokens}
   ignore_eos: true
 phases: {{warmup: 0s, idle: 0s, cooldown: 0s}}
-limits: {{engine_start: {start}, request: 2s, trial: {trial}, engine_stop: 500ms, meter: 1s, attempts: {attempts}}}
+limits: {{engine_start: {start}, request: {request}, trial: {trial}, engine_stop: 500ms, meter: 1s, attempts: {attempts}}}
 """
 
 
@@ -95,7 +96,8 @@ class Bench:
         slow = self.real
         text = STUDY.format(server=", ".join(json.dumps(a) for a in self.server),
                             model=json.dumps(self.model), tokens=16 if slow else 20,
-                            start="60s" if slow else "5s", trial="60s" if slow else "10s",
+                            start="60s" if slow else "5s", trial="5m" if slow else "10s",
+                            request="60s" if slow else "2s",
                             attempts=attempts)
         with open(path, "w", encoding="ascii") as file:
             file.write(text)

@@ -7,7 +7,7 @@ DIGEST = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
 
 def answers_have_the_length_asked_for(rows_of):
     rows = rows_of("SELECT output_tokens, prompt_tokens, finish, error FROM request "
-                  "WHERE phase = 'measure' AND task = 'energy'")
+                    "WHERE phase = 'measure' AND task = 'energy'")
     assert len(rows) == 48, len(rows)
     for output, prompt, finish, error in rows:
         assert (output, finish, error) == (10, "length", ""), (output, finish, error)
@@ -21,7 +21,7 @@ def no_prompt_came_from_a_cache(rows_of):
 
 def the_accuracy_task_ends_by_itself(rows_of):
     rows = rows_of("SELECT finish, count(*) FROM request WHERE phase = 'measure' AND task = 'accuracy' "
-                  "GROUP BY finish")
+                   "GROUP BY finish")
     assert rows == [("stop", 96)], rows
     for trial, right in rows_of("SELECT attempt, sum(correct) FROM answer GROUP BY attempt"):
         assert right >= 20, "trial %d: %d of 24 right" % (trial, right)
