@@ -224,6 +224,8 @@ static pj_status fixed_contrast(const struct factorial *f, struct pji_emm_table 
     table->fit = &estimator;
     if (!rc)
         rc = pji_emm_table(table, out, omitted, err);
+    table->design = NULL; /* both end here */
+    table->fit = NULL;
     pji_matrix_fini(&cov);
     if (fit >= 0)
         pji_lm_fini(&lm);
@@ -245,6 +247,8 @@ static pj_status mixed_contrast(const struct factorial *f, struct pji_emm_table 
     table->design = &m.design;
     table->fit = &estimator;
     rc = pji_emm_table(table, out, omitted, err);
+    table->design = NULL; /* both end here */
+    table->fit = NULL;
     mixed_fini(&m);
     return rc;
 }

@@ -198,7 +198,7 @@ static void complete_argv(const char **argv, const struct llamacpp *l, struct nu
     size_t at = o->server->n;
     snprintf(text->port, sizeof text->port, "%lld", (long long)o->port);
     snprintf(text->slots, sizeof text->slots, "%lld", (long long)o->slots);
-    snprintf(text->context, sizeof text->context, "%lld", (long long)(o->slots * o->context));
+    snprintf(text->context, sizeof text->context, "%lld", (long long)o->slots * o->context);
     snprintf(text->threads, sizeof text->threads, "%lld", (long long)o->threads);
     at = add_pair(argv, at, "--model", pji_str_text(&l->model_path));
     at = add_pair(argv, at, "--host", o->host);
