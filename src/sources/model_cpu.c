@@ -6,7 +6,7 @@
  * beyond it, a read continues with the last known utilisation (at first: with none, the middle and
  * the whole width of the model), and the next movement corrects it. Both counters never decrease.
  * Reading /proc/stat costs the kernel tens of microseconds, more on large machines, and says
- * nothing new within a jiffy: it is sampled every 50 ms at most.
+ * nothing new within a jiffy: it is sampled every 100 ms at most.
  *
  * In a virtual machine the TDP of the socket is not ours: the model of an unknown CPU is used, with
  * the virtual cores.
@@ -228,7 +228,7 @@ const struct pji_source_ops pji_source_model_cpu = {
     .about = "CPU energy modelled from utilisation, cores and TDP: modelled, not measured",
     .state_size = sizeof(struct state),
     .burst = 1,
-    .min_period_ns = 50 * PJI_NS_PER_MS,
+    .min_period_ns = 100 * PJI_NS_PER_MS,
     .open = model_open,
     .read = model_read,
     .close = model_close,
