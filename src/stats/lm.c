@@ -122,24 +122,3 @@ void pji_lm_fini(struct pji_lm *lm)
     pji_matrix_fini(&lm->null);
     memset(lm, 0, sizeof *lm);
 }
-
-pj_status pji_lm_rss(const struct pji_matrix *x, const double *y, double *rss, size_t *rank,
-                     struct pj_error *err)
-{
-    struct pji_qr qr;
-    pj_status rc = pji_qr_init(&qr, x, err);
-    if (rc)
-        return rc;
-    double *effects = pji_zalloc(x->rows + 1, sizeof *effects, err);
-    if (effects) {
-        memcpy(effects, y, x->rows * sizeof *y);
-        rc = pji_qr_apply_t(&qr, effects, err);
-        *rank = qr.rank;
-        *rss = pji_dot(effects + qr.rank, effects + qr.rank, x->rows - qr.rank);
-    } else {
-        rc = PJ_ENOMEM;
-    }
-    free(effects);
-    pji_qr_fini(&qr);
-    return rc;
-}

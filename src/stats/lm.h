@@ -32,8 +32,4 @@ pj_status pji_lm_fit(struct pji_lm *lm, const struct pji_matrix *x, bool interce
                      struct pj_error *err);
 void pji_lm_fini(struct pji_lm *lm);
 
-/* Residual sum of squares and rank of y on x, nothing else. */
-pj_status pji_lm_rss(const struct pji_matrix *x, const double *y, double *rss, size_t *rank,
-                     struct pj_error *err);
-
 #endif

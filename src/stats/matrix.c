@@ -51,13 +51,3 @@ double pji_quadratic(const struct pji_matrix *a, const double *x)
     }
     return (double)sum;
 }
-
-void pji_matrix_apply(const struct pji_matrix *a, const double *x, double *out)
-{
-    for (size_t i = 0; i < a->rows; i++) {
-        long double sum = 0;
-        for (size_t j = 0; j < a->cols; j++)
-            sum += (long double)pji_matrix_get(a, i, j) * (long double)x[j];
-        out[i] = (double)sum;
-    }
-}

@@ -35,7 +35,4 @@ double pji_dot(const double *a, const double *b, size_t n);
 /* x'Ax for a symmetric A of order n. */
 double pji_quadratic(const struct pji_matrix *a, const double *x);
 
-/* out = A x (A rows by cols). */
-void pji_matrix_apply(const struct pji_matrix *a, const double *x, double *out);
-
 #endif
