@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static pj_status open(struct pji_rankdist *dist, double max, double work, struct pj_error *err)
+static pj_status start(struct pji_rankdist *dist, double max, double work, struct pj_error *err)
 {
     *dist = (struct pji_rankdist){NULL, 0};
     if (work > PJI_RANKDIST_WORK || max > 1e8)
@@ -43,7 +43,7 @@ static void add_ranks(long double *table, size_t m, size_t n, size_t width)
 pj_status pji_rankdist_sum(size_t m, size_t n, struct pji_rankdist *out, struct pj_error *err)
 {
     double product = (double)m * (double)n;
-    pj_status rc = open(out, product, product * (double)m * (double)(m + n), err);
+    pj_status rc = start(out, product, product * (double)m * (double)(m + n), err);
     if (rc)
         return rc;
     size_t width = out->max + 1;
@@ -66,7 +66,7 @@ pj_status pji_rankdist_sum(size_t m, size_t n, struct pji_rankdist *out, struct 
 pj_status pji_rankdist_signed(size_t n, struct pji_rankdist *out, struct pj_error *err)
 {
     double max = (double)n * ((double)n + 1) / 2;
-    pj_status rc = open(out, max, max * (double)n, err);
+    pj_status rc = start(out, max, max * (double)n, err);
     if (rc)
         return rc;
     out->p[0] = 1;
@@ -84,7 +84,7 @@ pj_status pji_rankdist_signed(size_t n, struct pji_rankdist *out, struct pj_erro
 pj_status pji_rankdist_kendall(size_t n, struct pji_rankdist *out, struct pj_error *err)
 {
     double max = n > 0 ? (double)n * ((double)n - 1) / 2 : 0;
-    pj_status rc = open(out, max, max * (double)n * (double)n, err);
+    pj_status rc = start(out, max, max * (double)n * (double)n, err);
     if (rc)
         return rc;
     out->p[0] = 1;
@@ -124,7 +124,7 @@ pj_status pji_rankdist_spearman(size_t n, struct pji_rankdist *out, struct pj_er
         return PJI_STATS_TOO_LARGE;
     }
     double size = (double)n;
-    pj_status rc = open(out, (size * size * size - size) / 3, 0, err);
+    pj_status rc = start(out, (size * size * size - size) / 3, 0, err);
     if (rc)
         return rc;
     permute(n, 0, 0, 0, out->p);
