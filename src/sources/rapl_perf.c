@@ -15,6 +15,7 @@
 #include "core/array.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,24 @@ static int read_event_count(const struct pji_platform *platform,
     return 0;
 }
 
-/* Opens the event and reads it once. */
+/* A virtual machine can be shown the events without their energy: the count then never moves. A
+ * processor that runs this loop uses energy, so a live counter moves within its refresh of 1 ms. */
+static bool is_frozen(const struct pji_platform *platform, const struct pji_rapl_counter *counter,
+                      int64_t first_uj)
+{
+    enum { LOOKS = 8, WAIT_MS = 2 };
+
+    for (int i = 0; i < LOOKS; i++) {
+        int64_t energy_uj = first_uj;
+
+        (void)poll(NULL, 0, WAIT_MS);
+        if (read_event_count(platform, counter, &energy_uj) || energy_uj != first_uj)
+            return false;
+    }
+    return true;
+}
+
+/* Opens the event and reads it once, in a virtual machine until it moves. */
 static int try_event(const struct opening *o, const struct pji_rapl_event *event,
                      const struct pji_rapl_place *place)
 {
@@ -76,6 +94,8 @@ static int try_event(const struct opening *o, const struct pji_rapl_event *event
     if (counter.handle < 0)
         return counter.handle;
     failed = read_event_count(platform, &counter, &energy_uj);
+    if (!failed && o->cpu.virtual_machine && is_frozen(platform, &counter, energy_uj))
+        failed = -ENODATA;
     if (failed)
         platform->ops->close(platform->context, counter.handle);
     return failed ? failed : counter.handle;
@@ -108,9 +128,11 @@ static pj_status miss_event(const struct opening *o, size_t kind, const struct p
     const char *trouble = o->pmu.events[kind].trouble;
     char reason[160], text[64];
 
-    (void)snprintf(reason, sizeof reason, "cannot count power/%s/: %.100s",
-                   o->pmu.events[kind].name,
-                   trouble ? trouble : strerror_r(sys_errno, text, sizeof text));
+    (void)snprintf(
+        reason, sizeof reason, "cannot count power/%s/: %.100s", o->pmu.events[kind].name,
+        trouble                ? trouble
+        : sys_errno == ENODATA ? "it never moves: the hypervisor shows it without its energy"
+                               : strerror_r(sys_errno, text, sizeof text));
     return pji_channel_table_miss(o->table, source_name, channel->domain_kind, channel->domain,
                                   reason, "", err);
 }

@@ -90,6 +90,24 @@ static void a_package_counts_in_its_own_unit(void **state)
     assert_int_equal(scripted_open_handles(s), 0);
 }
 
+/* Seen on a virtual machine with an H200: the event energy-psys opens and reads 0 for ever. */
+static void a_count_that_never_moves_is_missing_in_a_virtual_machine(void **state)
+{
+    struct scripted *s = *state;
+    struct rig rig;
+
+    rig_cpuinfo(s, "GenuineIntel", "Intel Xeon Processor", 143, 1, 16, true);
+    rig_power_pmu(s, TYPE, "0");
+    rig_power_event(s, "energy-psys", PSYS);
+    rig_topology(s, 0, 0, 0);
+    (void)scripted_perf(s, TYPE, PSYS, 0, "0");
+    rig_open(&rig, s, perf);
+    assert_int_equal(rig.n, 0);
+    assert_int_equal(rig.n_missing, 1);
+    assert_non_null(strstr(rig.missing[0].reason, "never moves"));
+    rig_close(&rig);
+}
+
 static void a_domain_is_read_once(void **state)
 {
     struct scripted *s = *state;
@@ -398,6 +416,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_script(a_package_counts_in_its_own_unit),
+        with_script(a_count_that_never_moves_is_missing_in_a_virtual_machine),
         with_script(a_domain_is_read_once),
         with_script(powercap_reads_what_perf_cannot),
         with_script(the_zone_tells_resolution_and_cap),
