@@ -86,7 +86,7 @@ static int try_event(const struct opening *o, const struct pji_rapl_event *event
 {
     const struct pji_platform *platform = o->state->platform;
     struct pji_rapl_counter counter = {.count_uj = event->count_uj};
-    int64_t energy_uj;
+    int64_t energy_uj = 0;
     int failed;
 
     counter.handle =

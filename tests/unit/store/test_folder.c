@@ -102,7 +102,7 @@ static void test_refused_folders(void **state)
 
 static void set_version(const char *dir, const char *sql)
 {
-    char path[512];
+    char path[1024];
     sqlite3 *db = NULL;
     snprintf(path, sizeof path, "%s/study.sqlite", dir);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
