@@ -11,8 +11,8 @@
 #include <string.h>
 
 static const double level = 0.95;
-/* Two utilisations are "the same" for a model when they differ by no more than this (share). */
-static const double same_utilisation = 0.02;
+/* Two arms saw "the same" utilisation when their means differ by no more than this (share). */
+static const double same_utilisation = 0.05;
 
 static const struct {
     const char *name;
@@ -25,9 +25,11 @@ static const struct {
 struct pairs {
     double *base, *other;
     double rest_sum;        /* of the relative common uncertainty that did not cancel */
-    double utilisation_gap; /* largest |difference| of the utilisation in a pair; NaN: unknown */
+    double utilisation_sum; /* of the differences of utilisation, other - base; NaN: unknown */
     size_t n, modelled, energies, cancelled;
 };
+
+enum { MAX_PARTS = 64 };
 
 static const struct pji_gathered_trial *in_block(const struct pji_gathered *g, int64_t cell,
                                                  int64_t block)
@@ -47,8 +49,15 @@ static void add_energy(struct pairs *p, const struct pji_gathered_trial *base,
     const struct pj_energy *eo = pji_gathered_energy(other, task);
     const struct pji_gathered_metric *ub = pji_gathered_find(base, task, "utilisation_share");
     const struct pji_gathered_metric *uo = pji_gathered_find(other, task, "utilisation_share");
+    struct pj_energy parts_b[MAX_PARTS];
+    struct pj_energy parts_o[MAX_PARTS];
     struct pji_ratio ratio;
-    if (eb == NULL || eo == NULL || pji_energy_ratio(&ratio, eo, eb, NULL) != PJ_OK ||
+    if (eb == NULL || eo == NULL)
+        return;
+    /* By parts: what two totals of several instruments share cancels instrument by instrument. */
+    size_t n_b = pji_gathered_parts(base, task, parts_b, MAX_PARTS);
+    size_t n_o = pji_gathered_parts(other, task, parts_o, MAX_PARTS);
+    if (pji_energy_ratio_parts(&ratio, parts_o, n_o, parts_b, n_b, NULL) != PJ_OK ||
         !(ratio.value > 0))
         return;
     p->energies++;
@@ -56,11 +65,7 @@ static void add_energy(struct pairs *p, const struct pji_gathered_trial *base,
     p->cancelled += ratio.cancelled ? 1 : 0;
     if (eb->origin == PJ_ORIGIN_MODELLED && eo->origin == PJ_ORIGIN_MODELLED)
         p->modelled++;
-    double gap = ub != NULL && uo != NULL ? fabs(ub->value - uo->value) : (double)NAN;
-    if (isnan(gap) || isnan(p->utilisation_gap))
-        p->utilisation_gap = (double)NAN;
-    else
-        p->utilisation_gap = fmax(p->utilisation_gap, gap);
+    p->utilisation_sum += ub != NULL && uo != NULL ? uo->value - ub->value : (double)NAN;
 }
 
 static void collect(struct pairs *p, const struct pji_gathered *g, const struct pji_comparison *c,
@@ -100,7 +105,8 @@ static pj_status judge(struct pji_comparison *c, const struct pairs *p, struct p
     }
     c->u_rest = c->energy ? p->rest_sum / (double)p->n : 0;
     c->cancelled = c->energy && p->cancelled == p->n;
-    c->ratio_of_times = c->energy && p->modelled == p->n && p->utilisation_gap <= same_utilisation;
+    c->ratio_of_times = c->energy && p->modelled == p->n &&
+                        fabs(p->utilisation_sum / (double)p->n) <= same_utilisation;
     pj_status status = pji_ratio_ci(p->other, p->base, p->n, c->u_rest, level, &ci, err);
     if (status < 0)
         return status;

@@ -68,13 +68,15 @@ static pj_status on_metric(void *context, const struct pji_metric_row *row, stru
 static pj_status on_energy(void *context, const struct pji_energy_row *row, struct pj_error *err)
 {
     struct pji_gathered_trial *t = ((struct gathering *)context)->trial;
-    if (strcmp(row->phase, "measure") != 0 || strcmp(row->name, "total") != 0)
+    bool total = strcmp(row->name, "total") == 0;
+    if (strcmp(row->phase, "measure") != 0 || (!total && !row->in_total))
         return PJ_OK;
     if (pji_array_reserve(&t->energies, &t->cap_energies, t->n_energies + 1, sizeof *t->energies,
                           err) != PJ_OK)
         return PJ_ENOMEM;
     struct pji_gathered_energy *e = &t->energies[t->n_energies++];
-    *e = (struct pji_gathered_energy){.energy = row->energy, .task = pji_dup(row->task, err)};
+    *e = (struct pji_gathered_energy){
+        .energy = row->energy, .total = total, .task = pji_dup(row->task, err)};
     return e->task != NULL ? PJ_OK : PJ_ENOMEM;
 }
 
@@ -200,8 +202,26 @@ const struct pj_energy *pji_gathered_energy(const struct pji_gathered_trial *tri
                                             const char *task)
 {
     for (size_t i = 0; i < trial->n_energies; i++) {
-        if (strcmp(trial->energies[i].task, task) == 0)
+        if (trial->energies[i].total && strcmp(trial->energies[i].task, task) == 0)
             return &trial->energies[i].energy;
     }
     return NULL;
+}
+
+size_t pji_gathered_parts(const struct pji_gathered_trial *trial, const char *task,
+                          struct pj_energy *parts, size_t size)
+{
+    const struct pj_energy *total = pji_gathered_energy(trial, task);
+    size_t n = 0;
+    for (size_t i = 0; i < trial->n_energies; i++) {
+        const struct pji_gathered_energy *e = &trial->energies[i];
+        if (e->total || strcmp(e->task, task) != 0 || e->energy.origin == PJ_ORIGIN_MISSING)
+            continue;
+        if (n == size)
+            break;
+        parts[n++] = e->energy;
+    }
+    if (n == 0 && total != NULL && size > 0)
+        parts[n++] = *total;
+    return n;
 }

@@ -14,7 +14,8 @@ struct pji_gathered_metric {
 
 struct pji_gathered_energy {
     char *task;
-    struct pj_energy energy; /* total of the measured window */
+    bool total; /* of the measured window; else one channel that is in it */
+    struct pj_energy energy;
 };
 
 struct pji_gathered_answer {
@@ -55,5 +56,8 @@ const struct pji_gathered_metric *pji_gathered_find(const struct pji_gathered_tr
                                                     const char *task, const char *name);
 const struct pj_energy *pji_gathered_energy(const struct pji_gathered_trial *trial,
                                             const char *task);
+/* The channels of that total, at most `size`; without any, the total itself. Their number. */
+size_t pji_gathered_parts(const struct pji_gathered_trial *trial, const char *task,
+                          struct pj_energy *parts, size_t size);
 
 #endif

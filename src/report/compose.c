@@ -342,7 +342,7 @@ static void add_comparisons(struct pji_doc *doc, const struct pji_summary *s)
         pji_doc_cell(doc, text);
         if (c->energy && c->verdict != PJI_VERDICT_NONE)
             pji_doc_cellf(doc, "%.2f %%%s", 100 * c->u_rest,
-                          c->cancelled ? " (one instrument)" : "");
+                          c->cancelled ? " (same instruments)" : "");
         else
             pji_doc_cell(doc, "–");
         if (c->verdict == PJI_VERDICT_NONE)
