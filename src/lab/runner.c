@@ -47,17 +47,6 @@ static pj_status end_leftover(void *context, const struct pji_process_row *row,
     return status;
 }
 
-static void read_boot_id(char *text, size_t size)
-{
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    text[0] = '\0';
-    if (file == NULL)
-        return;
-    if (fgets(text, (int)size, file) != NULL)
-        text[strcspn(text, "\n")] = '\0';
-    fclose(file);
-}
-
 static int64_t clock_now_ns(clockid_t clock)
 {
     struct timespec t;
@@ -69,7 +58,7 @@ pj_status pji_study_recover(struct pji_store *store, const struct pji_log *log,
                             struct pj_error *err)
 {
     struct recovery r = {.store = store, .log = log};
-    read_boot_id(r.boot_id, sizeof r.boot_id);
+    pji_boot_id(r.boot_id, sizeof r.boot_id);
     pj_status status = pji_store_each_running(store, collect, &r, err);
     for (size_t i = 0; i < r.n && status == PJ_OK; i++) {
         /* Keepers first: they take their trees with them; then what may have escaped. */

@@ -9,6 +9,7 @@
 #include "lab/records.h"
 #include "lab/watch.h"
 #include "platform/durable.h"
+#include "platform/process.h"
 
 #include <errno.h>
 #include <math.h>
@@ -538,17 +539,6 @@ static void make_nonce(char nonce[33])
         snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static void read_boot_id(char *text, size_t size)
-{
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    text[0] = '\0';
-    if (file == NULL)
-        return;
-    if (fgets(text, (int)size, file) != NULL)
-        text[strcspn(text, "\n")] = '\0';
-    fclose(file);
-}
-
 pj_status pji_trial_run(const struct pji_run_env *env, const struct pji_study *study,
                         const struct pji_workload *workload, struct pji_store *store,
                         const struct pji_trial *trial, const struct pji_run_event *position,
@@ -569,7 +559,7 @@ pj_status pji_trial_run(const struct pji_run_env *env, const struct pji_study *s
     if (a.engine == NULL)
         return PJ_ENOMEM;
     make_nonce(nonce);
-    read_boot_id(a.boot_id, sizeof a.boot_id);
+    pji_boot_id(a.boot_id, sizeof a.boot_id);
     a.data.interval_ns = study->meter_interval_ns;
     a.data.start_ns = now_ns(CLOCK_MONOTONIC);
     pj_status status = pji_store_start_attempt(store, trial->id, nonce, a.data.start_ns,

@@ -15,6 +15,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -71,5 +72,9 @@ pj_status pji_process_end_foreign(pid_t pid, uint64_t start_ticks, int64_t grace
 pj_status pji_process_start_ticks(pid_t pid, uint64_t *ticks, struct pj_error *err);
 /* Exit code as a shell reports it: status, or 128 + signal. */
 int pji_process_exit_code(int wait_status);
+
+/* Identity of this boot, "" when it cannot be read: pids and start times mean nothing after
+ * another. size of 37 is enough. */
+void pji_boot_id(char *text, size_t size);
 
 #endif
