@@ -1,11 +1,9 @@
 /* cli/main_lab.c - perjoule-lab: everything that `perjoule` hands on (run, resume, check, report,
  * …).
  *
- * Lives in libexec; `perjoule run …` execs it. The hidden command `keeper` is how an engine is
- * started (engine/keeper.h).
+ * Lives in libexec; `perjoule run …` execs it.
  */
 #include "cli/commands_lab.h"
-#include "engine/keeper.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +16,6 @@ static const struct pji_command *const commands[] = {
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "keeper") == 0)
-        return pji_keeper_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         puts("perjoule-lab " PJ_VERSION);
         return 0;

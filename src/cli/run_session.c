@@ -108,29 +108,39 @@ static void watcher_end(struct watcher *w)
         close(w->end_fd);
 }
 
-/* Path of this program, and of the meter: $PERJOULE_METER, else `perjoule` beside us, else
- * ../../bin/perjoule (we are in libexec/perjoule), else by PATH. */
-static void find_programs(char self[PATH_MAX], char meter[PATH_MAX])
+/* The programs that a run starts. */
+struct programs {
+    char meter[PATH_MAX];  /* $PERJOULE_METER, else found from our own place, else by PATH */
+    char keeper[PATH_MAX]; /* beside us */
+};
+
+static pj_status find_programs(struct programs *p, struct pj_error *err)
 {
     static const char *const places[] = {"perjoule", "../../bin/perjoule", "../bin/perjoule"};
-    ssize_t n = readlink("/proc/self/exe", self, PATH_MAX - 1);
-    const char *chosen = getenv("PERJOULE_METER");
-    self[n > 0 ? n : 0] = '\0';
-    if (chosen != NULL && chosen[0] != '\0') {
-        snprintf(meter, PATH_MAX, "%s", chosen);
-        return;
-    }
     char dir[PATH_MAX];
-    snprintf(dir, sizeof dir, "%s", self);
+    ssize_t n = readlink("/proc/self/exe", dir, sizeof dir - 1);
+    dir[n > 0 ? n : 0] = '\0';
     char *slash = strrchr(dir, '/');
     if (slash != NULL)
         *slash = '\0';
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        int len = snprintf(meter, PATH_MAX, "%s/%s", dir, places[i]);
-        if (len > 0 && len < PATH_MAX && access(meter, X_OK) == 0)
-            return;
+    int len = snprintf(p->keeper, sizeof p->keeper, "%s/perjoule-keeper", dir);
+    if (len < 0 || len >= PATH_MAX || access(p->keeper, X_OK) != 0)
+        return pji_fail(err, PJ_ENOTFOUND,
+                        "cannot run %s, under which engines are started; it belongs beside "
+                        "perjoule-lab: install perjoule again",
+                        p->keeper);
+    const char *chosen = getenv("PERJOULE_METER");
+    if (chosen != NULL && chosen[0] != '\0') {
+        snprintf(p->meter, sizeof p->meter, "%s", chosen);
+        return PJ_OK;
     }
-    snprintf(meter, PATH_MAX, "perjoule");
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        len = snprintf(p->meter, sizeof p->meter, "%s/%s", dir, places[i]);
+        if (len > 0 && len < PATH_MAX && access(p->meter, X_OK) == 0)
+            return PJ_OK;
+    }
+    snprintf(p->meter, sizeof p->meter, "perjoule");
+    return PJ_OK;
 }
 
 static const char *lookup(const char *name)
@@ -160,20 +170,20 @@ static int say_end(const char *dir, const struct pji_run_summary *s)
 int pji_session_run(const char *dir, const char *root, struct pji_store *store,
                     const struct pji_study *study, const struct pji_workload *workload)
 {
-    char self[PATH_MAX];
-    char meter[PATH_MAX];
+    struct programs programs;
     struct watcher watcher;
     struct pji_progress progress;
     struct pji_run_summary summary = {0};
     struct pj_error err = {0};
     /* A meter or an engine that dies closes its pipe: that is a trial's failure, not our end. */
     signal(SIGPIPE, SIG_IGN);
-    find_programs(self, meter);
-    const char *keeper[] = {self, "keeper", NULL};
+    const char *const keeper[] = {programs.keeper, NULL};
     pji_progress_init(&progress, stderr);
     pj_status status = watcher_start(&watcher, &err);
+    if (status == PJ_OK)
+        status = find_programs(&programs, &err);
     if (status == PJ_OK) {
-        struct pji_run_env env = {.perjoule = meter,
+        struct pji_run_env env = {.perjoule = programs.meter,
                                   .keeper_argv = keeper,
                                   .root = root,
                                   .log = &pji_cli_log,

@@ -1,7 +1,7 @@
 /* engine/keeper.h - the small process that stands between perjoule and an engine.
  *
  * A serving engine is a tree of processes that may fork twice, call setsid(2), ignore SIGTERM or
- * hang. The keeper (`perjoule-lab keeper`, keeper_main.c) is a child subreaper: whatever the tree
+ * hang. The keeper (perjoule-keeper, keeper_main.c) is a child subreaper: whatever the tree
  * does, an orphan of it becomes the keeper's child and cannot get away. It holds one end of a
  * socket pair; when the other end is closed, because we asked or because we were killed, it ends
  * the whole tree (TERM, grace, KILL until nothing is left; cgroup.kill where it may make a cgroup
@@ -80,7 +80,7 @@ pj_status pji_keeper_stop(struct pji_keeper *keeper, int64_t grace_ns, struct pj
 pj_status pji_keeper_end_leftovers(pid_t pid, uint64_t start_ticks, int64_t grace_ns,
                                    struct pj_error *err);
 
-/* The keeper itself: everything behind `perjoule-lab keeper` (argv[0] is "keeper"). Returns its
+/* The keeper itself: everything in perjoule-keeper (argv[0] is its name). Returns its
  * exit code. Not for people. */
 int pji_keeper_main(int argc, char *const *argv);
 

@@ -280,7 +280,7 @@ int pji_keeper_main(int argc, char *const *argv)
     struct ward ward = {.fd = -1, .signals = {.fd = -1}, .pause_ms = FIRST_PAUSE_MS};
     struct pj_error err = {0};
     if (!parse_arguments(&ward, argc, argv)) {
-        fprintf(stderr, "perjoule-lab keeper is started by perjoule itself, not by people\n");
+        fprintf(stderr, "perjoule-keeper is started by perjoule itself, not by people\n");
         return USAGE;
     }
     int code = FAILED;

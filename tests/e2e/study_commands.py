@@ -250,6 +250,16 @@ def wait_for(words, test, seconds=60):
     raise Failed("waited %d s for %s" % (seconds, words))
 
 
+def started_by(pid):
+    """The meter and the keeper that a runner has started: name -> peak resident memory in KiB."""
+    peak = {}
+    for child in open("/proc/%d/task/%d/children" % (pid, pid)).read().split():
+        with open("/proc/%s/status" % child) as status:
+            fields = dict(line.split(":", 1) for line in status)
+        peak[fields["Name"].strip()] = int(fields["VmHWM"].split()[0])
+    return peak
+
+
 def test_running_and_cut_off(bench):
     path, out = bench.write("slow.yaml", SLOW), bench.path("slow")
     runner = bench.start("run", path, "--out", out)
@@ -263,6 +273,9 @@ def test_running_and_cut_off(bench):
         status = wait_for("the slow trial", running)
         check(status["runner"]["alive"] and status["runner"]["pid"] == runner.pid, "%r" % status)
         check("resume" not in status["next"], "advice to resume what runs")
+        peak = started_by(runner.pid)
+        check(sorted(peak) == ["perjoule", "perjoule-keeper"], "runs beside the engine: %r" % peak)
+        check(max(peak.values()) <= 4096, "more than 4 MiB beside the engine: %r" % peak)
         text = bench.run("status", out).stdout.decode()
         check("process %d" % runner.pid in text and "running    trial" in text, text)
         refused = bench.run("resume", out, want=None)
