@@ -13,16 +13,32 @@
 void pji_progress_init(struct pji_progress *progress, FILE *out)
 {
     struct winsize size = {0};
-    *progress = (struct pji_progress){.out = out, .terminal = isatty(fileno(out)) == 1};
+    *progress = (struct pji_progress){.out = out,
+                                      .terminal = isatty(fileno(out)) == 1,
+                                      .lock = PTHREAD_MUTEX_INITIALIZER,
+                                      .eta_s = (double)NAN};
     bool known = progress->terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0;
     progress->width = known && size.ws_col > 20 ? size.ws_col : 80;
 }
 
-void pji_progress_clear(struct pji_progress *progress)
+static int64_t now_ns(void)
 {
-    if (progress->line_open)
-        fputs("\r\033[K", progress->out);
-    progress->line_open = false;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * PJI_NS_PER_S + now.tv_nsec;
+}
+
+static void clear(struct pji_progress *p)
+{
+    if (p->line_open)
+        fputs("\r\033[K", p->out);
+    p->line_open = false;
+}
+
+void pji_progress_fini(struct pji_progress *progress)
+{
+    clear(progress);
+    pthread_mutex_destroy(&progress->lock);
 }
 
 static void format_duration(double dur_s, char *text, size_t size)
@@ -42,13 +58,11 @@ static void format_energy(double energy_j, char *text, size_t size)
     snprintf(text, size, "%s %s", number, kilo ? "kJ" : "J");
 }
 
-static void draw(struct pji_progress *p, const struct pji_run_event *e)
+/* Takes from an event what the line says. */
+static void take(struct pji_progress *p, const struct pji_run_event *e, int64_t t_ns)
 {
     enum { BAR = 20 };
     char bar[BAR + 1];
-    char line[512];
-    char text[64];
-    size_t len = 0;
     double share = (double)(e->index - 1) / (double)e->n;
     if (e->requests > 0 && e->phase != NULL && strcmp(e->phase, "measure") == 0)
         share += (double)e->requests_done / (double)e->requests / (double)e->n;
@@ -56,26 +70,44 @@ static void draw(struct pji_progress *p, const struct pji_run_event *e)
     for (size_t i = 0; i < BAR; i++)
         bar[i] = i < full ? '#' : '.';
     bar[BAR] = '\0';
-    len = (size_t)snprintf(line, sizeof line, "[%s] %zu/%zu  %s  %s", bar, e->index, e->n,
-                           e->treatment, e->phase != NULL ? e->phase : "");
-    if (e->requests > 0 && len < sizeof line)
-        len += (size_t)snprintf(line + len, sizeof line - len, " %zu/%zu", e->requests_done,
-                                e->requests);
-    if (!isnan(e->power_w) && len < sizeof line)
-        len += (size_t)snprintf(line + len, sizeof line - len, "  %.1f W", e->power_w);
-    if (!isnan(e->energy_j) && e->energy_j > 0 && len < sizeof line) {
-        format_energy(e->energy_j, text, sizeof text);
-        len += (size_t)snprintf(line + len, sizeof line - len, "  %s", text);
+    size_t len = (size_t)snprintf(p->head, sizeof p->head, "[%s] %zu/%zu  %s  %s", bar, e->index,
+                                  e->n, e->treatment, e->phase != NULL ? e->phase : "");
+    if (e->requests > 0 && len < sizeof p->head)
+        snprintf(p->head + len, sizeof p->head - len, " %zu/%zu", e->requests_done, e->requests);
+    p->power_w = e->power_w;
+    p->energy_j = e->energy_j;
+    if (isnan(p->eta_s) || isnan(e->eta_s) || p->eta_s < e->eta_s || p->eta_s > e->eta_s) {
+        p->eta_s = e->eta_s; /* said anew, not again */
+        p->eta_ns = t_ns;
     }
-    if (!isnan(e->eta_s) && len < sizeof line) {
-        format_duration(e->eta_s, text, sizeof text);
-        len += (size_t)snprintf(line + len, sizeof line - len, "  ETA %s", text);
+}
+
+/* The figures first get their room, then the head as much as the terminal's width leaves. */
+static void draw(struct pji_progress *p, int64_t t_ns)
+{
+    char tail[128] = "";
+    char text[64];
+    size_t len = 0;
+    if (!isnan(p->power_w))
+        len += (size_t)snprintf(tail + len, sizeof tail - len, "  %.1f W", p->power_w);
+    if (!isnan(p->energy_j) && p->energy_j > 0) {
+        format_energy(p->energy_j, text, sizeof text);
+        len += (size_t)snprintf(tail + len, sizeof tail - len, "  %s", text);
     }
-    if (len >= (size_t)p->width)
-        line[p->width - 1] = '\0';
-    fprintf(p->out, "\r%s\033[K", line);
+    if (!isnan(p->eta_s)) {
+        format_duration(fmax(p->eta_s - pji_s_from_ns(t_ns - p->eta_ns), 0), text, sizeof text);
+        len += (size_t)snprintf(tail + len, sizeof tail - len, "  ETA %s", text);
+    }
+    size_t room = (size_t)p->width - 1 > len ? (size_t)p->width - 1 - len : 0;
+    size_t head = strlen(p->head);
+    if (head > room)
+        head = room;
+    while (head > 0 && head < strlen(p->head) && ((unsigned char)p->head[head] & 0xC0) == 0x80)
+        head--; /* not inside a character */
+    fprintf(p->out, "\r%.*s%s\033[K", (int)head, p->head, tail);
     fflush(p->out);
     p->line_open = true;
+    p->drawn_ns = t_ns;
 }
 
 static void plain(struct pji_progress *p, const struct pji_run_event *e)
@@ -96,20 +128,35 @@ static void plain(struct pji_progress *p, const struct pji_run_event *e)
     fflush(p->out);
 }
 
-void pji_progress_event(void *context, const struct pji_run_event *event)
+static void take_event(struct pji_progress *p, const struct pji_run_event *event)
 {
-    struct pji_progress *p = context;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t now_ns = (int64_t)now.tv_sec * PJI_NS_PER_S + now.tv_nsec;
+    int64_t t_ns = now_ns();
     bool bad = event->kind == PJI_RUN_TRIAL_END && event->state != PJI_TRIAL_DONE;
     if (!p->terminal || bad) {
-        pji_progress_clear(p);
+        clear(p);
         plain(p, event);
         return;
     }
-    if (event->kind == PJI_RUN_PROGRESS && now_ns - p->drawn_ns < PJI_NS_PER_S / 5)
-        return;
-    p->drawn_ns = now_ns;
-    draw(p, event);
+    take(p, event, t_ns);
+    if (event->kind != PJI_RUN_PROGRESS || t_ns - p->drawn_ns >= PJI_NS_PER_S / 5)
+        draw(p, t_ns);
+}
+
+void pji_progress_event(void *context, const struct pji_run_event *event)
+{
+    struct pji_progress *p = context;
+    pthread_mutex_lock(&p->lock);
+    take_event(p, event);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void pji_progress_power(void *context, double power_w)
+{
+    struct pji_progress *p = context;
+    pthread_mutex_lock(&p->lock);
+    int64_t t_ns = now_ns();
+    p->power_w = power_w;
+    if (p->line_open && t_ns - p->drawn_ns >= PJI_NS_PER_S / 2)
+        draw(p, t_ns);
+    pthread_mutex_unlock(&p->lock);
 }

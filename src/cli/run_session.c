@@ -190,10 +190,11 @@ int pji_session_run(const char *dir, const char *root, struct pji_store *store,
                                   .stop_fd = watcher.stop_fd,
                                   .lookup = lookup,
                                   .event = pji_progress_event,
+                                  .power = pji_progress_power,
                                   .event_context = &progress};
         status = pji_study_run(&env, study, workload, store, &summary, &err);
     }
-    pji_progress_clear(&progress);
+    pji_progress_fini(&progress);
     watcher_end(&watcher);
     if (status != PJ_OK) {
         fprintf(stderr, "perjoule: %s\n", err.text);

@@ -59,6 +59,8 @@ static void update_power(struct pji_metering *m)
         m->channel_w = calloc(n, sizeof *m->channel_w);
         if (m->last_uj == NULL || m->last_ns == NULL || m->channel_w == NULL)
             return;
+        for (size_t i = 0; i < n; i++)
+            m->channel_w[i] = (double)NAN;
     }
     if (m->last_ns == NULL || m->channel_w == NULL)
         return;
@@ -81,7 +83,7 @@ static void update_power(struct pji_metering *m)
         return;
     pji_ledger_cover(m->trace.header.channels, n, false, in_total);
     for (size_t i = 0; i < n; i++) {
-        if (in_total[i]) {
+        if (in_total[i]) { /* NaN until each of them has been read twice */
             sum_w += m->channel_w[i];
             any = true;
         }
@@ -89,6 +91,8 @@ static void update_power(struct pji_metering *m)
     pthread_mutex_lock(&m->lock);
     m->power_w = any ? sum_w : (double)NAN;
     pthread_mutex_unlock(&m->lock);
+    if (m->config.on_power != NULL)
+        m->config.on_power(m->config.power_context, any ? sum_w : (double)NAN);
 }
 
 static pj_status write_all(int fd, const char *bytes, size_t len, const char *path,

@@ -24,6 +24,10 @@ struct pji_metering_config {
     pj_status (*on_process)(void *context, const char *role, int64_t pid, uint64_t start_ticks,
                             struct pj_error *err);
     void *context;
+    /* Told of the power now, as pji_metering_power_w, after readings arrived; on the thread that
+     * drains the pipe. May be NULL. */
+    void (*on_power)(void *context, double power_w);
+    void *power_context;
 };
 
 /* Starts the meter and waits (at most silence_ns) until its first reading arrived. */

@@ -212,7 +212,9 @@ static pj_status start_meter(struct attempt *a)
                                          .interval_ns = a->study->meter_interval_ns,
                                          .silence_ns = a->study->limits.meter_ns,
                                          .on_process = on_process,
-                                         .context = a};
+                                         .context = a,
+                                         .on_power = a->env->power,
+                                         .power_context = a->env->event_context};
     pj_status status = pji_metering_start(&a->metering, &config, &a->error);
     if (status != PJ_OK)
         return ends(a, status == PJ_ENOSPC ? "disk" : "meter_start");

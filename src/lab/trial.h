@@ -26,6 +26,8 @@ struct pji_run_env {
     /* Value of an environment variable (API keys); the library itself never reads them. */
     const char *(*lookup)(const char *name);
     void (*event)(void *context, const struct pji_run_event *event); /* may be NULL */
+    /* The power now, NaN: unknown; with event_context, on the meter's thread. May be NULL. */
+    void (*power)(void *context, double power_w);
     void *event_context;
 };
 

@@ -275,7 +275,8 @@ def test_running_and_cut_off(bench):
         check("resume" not in status["next"], "advice to resume what runs")
         peak = started_by(runner.pid)
         check(sorted(peak) == ["perjoule", "perjoule-keeper"], "runs beside the engine: %r" % peak)
-        check(max(peak.values()) <= 4096, "more than 4 MiB beside the engine: %r" % peak)
+        if "ASAN_OPTIONS" not in os.environ:  # instrumented code takes more
+            check(max(peak.values()) <= 4096, "more than 4 MiB beside the engine: %r" % peak)
         text = bench.run("status", out).stdout.decode()
         check("process %d" % runner.pid in text and "running    trial" in text, text)
         refused = bench.run("resume", out, want=None)
@@ -303,6 +304,22 @@ def test_running_and_cut_off(bench):
         os.chmod(copy, 0o755)
 
 
+def test_progress_on_a_terminal(bench):
+    """A redrawn line with power, energy so far and ETA; a power nobody measured is not 0 W."""
+    path = bench.write("bar.yaml", SLOW.replace("['0', 60]", "['1.2', '1.3']"))
+    done = subprocess.run(["script", "-qec", "stty cols 70; %s run %s --out %s" %
+                           (bench.perjoule, path, bench.path("bar")), bench.path("screen")],
+                          stdin=subprocess.DEVNULL, capture_output=True, env=bench.env(), timeout=120,
+                          check=False)
+    screen = done.stdout.decode()
+    check(done.returncode == 0, screen)
+    lines = [line.split("\033[K")[0] for line in screen.split("\r") if "\033[K" in line]
+    check(any("2/2" in l and "ETA" in l and " J" in l for l in lines), screen)
+    powers = [l for l in lines if " W" in l]
+    check(powers and not any("  0.0 W" in l for l in powers), screen)
+    check(all(len(l) < 70 for l in lines), "wider than the terminal: " + screen)
+
+
 def test_no_study(bench):
     bench.write("file", "x")
     os.mkdir(bench.path("empty"))
@@ -328,7 +345,8 @@ def test_full_pipe(bench):
 TESTS = [test_check_prints_the_plan, test_check_is_the_same_every_time, test_check_json,
          test_check_refuses, test_check_names_every_problem, test_examples_of_the_manual,
          test_finished_study,
-         test_read_only_copy, test_running_and_cut_off, test_no_study, test_full_pipe]
+         test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
+         test_no_study, test_full_pipe]
 
 
 def main():
