@@ -33,7 +33,7 @@ enum {
     PJ_QUALITY_SUSPEND = 1u << 8    /* the machine was suspended inside the window */
 };
 
-enum { PJ_COM_ID = 64, PJ_REASON = 96 };
+enum { PJ_COM_ID = 64, PJ_REASON = 192 };
 
 /* An energy in joules. u_ind_j is independent between windows (quantisation, edges, noise);
  * u_com_j is shared by all windows of the instrument com_id (gain, offset, model scale) and does

@@ -25,15 +25,15 @@ enum pji_grid_basis {
 
 struct pji_grid {
     enum pji_grid_basis basis;
-    double g_per_kwh;   /* CO2e; no meaning when basis is MISSING */
-    double u_g_per_kwh; /* k=1; of a GIVEN figure what the user said, 0 when nothing */
-    int year;           /* of the figure; 0: not known */
-    char iso3[4];       /* country, "" when not known */
-    char place[64];     /* "Germany", "europe-west3, Frankfurt" */
-    char provider[16];  /* CLOUD: "gcp" */
-    char region[32];    /* CLOUD: "europe-west3" */
-    const char *source; /* static: whose figure it is; never NULL */
-    char reason[96];    /* why it is missing, "" when it is not */
+    double g_per_kwh;       /* CO2e; no meaning when basis is MISSING */
+    double u_g_per_kwh;     /* k=1; of a GIVEN figure what the user said, 0 when nothing */
+    int year;               /* of the figure; 0: not known */
+    char iso3[4];           /* country, "" when not known */
+    char place[64];         /* "Germany", "europe-west3, Frankfurt" */
+    char provider[16];      /* CLOUD: "gcp" */
+    char region[32];        /* CLOUD: "europe-west3" */
+    const char *source;     /* static: whose figure it is; never NULL */
+    char reason[PJ_REASON]; /* why it is missing, "" when it is not */
 };
 
 /* `year` is that of the energy, for the age of the figure (0: not known, no age is counted).
@@ -72,17 +72,17 @@ pj_status pji_site_check(const struct pji_site *site, struct pj_error *err);
 
 struct pji_emission {
     bool known;
-    double value_g;        /* CO2e, grams */
-    double u_g;            /* k=1, all parts */
-    double u_energy_g;     /* the part of the energy, */
-    double u_grid_g;       /* of the intensity, */
-    double u_site_g;       /* of the PUE */
-    char reason[96];       /* why it is missing, "" when it is not */
-    bool has_water;        /* needs an energy and a WUE, but no intensity */
-    double water_l;        /* of the site itself, not of the power stations */
-    double u_water_l;      /* k=1 */
-    char no_water[96];     /* why there is no water, "" when there is */
-    enum pj_origin origin; /* of the energy */
+    double value_g;           /* CO2e, grams */
+    double u_g;               /* k=1, all parts */
+    double u_energy_g;        /* the part of the energy, */
+    double u_grid_g;          /* of the intensity, */
+    double u_site_g;          /* of the PUE */
+    char reason[PJ_REASON];   /* why it is missing, "" when it is not */
+    bool has_water;           /* needs an energy and a WUE, but no intensity */
+    double water_l;           /* of the site itself, not of the power stations */
+    double u_water_l;         /* k=1 */
+    char no_water[PJ_REASON]; /* why there is no water, "" when there is */
+    enum pj_origin origin;    /* of the energy */
 };
 
 /* E x PUE x intensity with first-order propagation; the three parts are independent. */

@@ -137,7 +137,7 @@ void pji_ledger_total(struct pji_total *out, const struct pji_channel *channels,
     if (unread != NULL) {
         out->energy.quality |= PJ_QUALITY_PARTIAL;
         if (out->energy.reason[0] == '\0') {
-            snprintf(out->energy.reason, sizeof out->energy.reason, "%.40s: %.50s", unread->domain,
+            snprintf(out->energy.reason, sizeof out->energy.reason, "%.40s: %.140s", unread->domain,
                      unread->reason);
         }
     } else if (out->energy.origin == PJ_ORIGIN_MISSING && out->energy.reason[0] == '\0') {

@@ -314,6 +314,7 @@ def main():
     parser.add_argument("--server")
     parser.add_argument("--model")
     options = parser.parse_args()
+    options.build = os.path.abspath(options.build)
     if options.model is not None and not os.path.exists(options.model):
         print("1..0 # SKIP no model: run tools/fetch-model")
         return 0
