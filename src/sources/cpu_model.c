@@ -1,7 +1,8 @@
-/* Parameters: two machines (Threadripper 1950X and Xeon E3-1240 v2, loads of 0...100 %) whose
- * energies RAPL counted, rounded towards what is common to machines of their size;
- * tools/cpu-model-fit prints how well they do. The band is one for all sizes, because two machines
- * cannot teach how it depends on the size: it spans both of them (docs/cpu-model.md).
+/* Parameters: four machines whose package energies RAPL counted at loads of 0 to 100 %
+ * (Threadripper 1950X, Xeon E3-1240 v2, EPYC 8024P, two Xeon E5-2620 v3; CodeCarbon's
+ * cpu_load_profiling, MIT, 2025). The value is the curve family whose worst machine is best against
+ * TDP (0.1 + 0.9 U^3), the band the one that spans all four; tools/cpu-model-fit prints how well
+ * they do, and what leaving a machine out gives (docs/cpu-model.md).
  *
  * TDP of an unknown core, from the vendors' figures of parts at both ends: EPYC 9754 has 360 W for
  * 128 cores (2.8 W each), Xeon E3-1240 v2 69 W for 4 (17 W each). A virtual CPU may be one thread
@@ -13,9 +14,20 @@
 
 static const double few_cores = 4, many_cores = 16;
 
+/* Of a socket with few cores, and of one with many; between them linear in log2(cores). */
+static const struct pji_cpu_curve value_few = {0.06, 0.82, 1.45}, value_many = {0.28, 0.85, 0.5};
+static const struct pji_cpu_curve low_few = {0.03, 0.45, 1.4}, low_many = {0.06, 0.57, 1.2};
+static const struct pji_cpu_curve high_few = {0.28, 1.05, 0.6}, high_many = {0.38, 1.13, 0.54};
+
 static double between(double few, double many, double x)
 {
     return few + (many - few) * x;
+}
+
+static struct pji_cpu_curve mix(struct pji_cpu_curve few, struct pji_cpu_curve many, double x)
+{
+    return (struct pji_cpu_curve){between(few.idle, many.idle, x), between(few.full, many.full, x),
+                                  between(few.exponent, many.exponent, x)};
 }
 
 static void set_shape(struct pji_cpu_model *model, int cores)
@@ -23,9 +35,9 @@ static void set_shape(struct pji_cpu_model *model, int cores)
     double x = log2((cores > 0 ? cores : 1) / few_cores) / log2(many_cores / few_cores);
 
     x = fmin(1, fmax(0, x));
-    model->idle = between(0.07, 0.19, x);
-    model->full = between(0.82, 0.95, x);
-    model->exponent = between(1.2, 0.7, x);
+    model->value = mix(value_few, value_many, x);
+    model->low = mix(low_few, low_many, x);
+    model->high = mix(high_few, high_many, x);
 }
 
 pj_status pji_cpu_model_known(struct pji_cpu_model *model, double tdp_w, int sockets, int cores,
@@ -56,24 +68,24 @@ void pji_cpu_model_unknown(struct pji_cpu_model *model, int sockets, int cores,
     set_shape(model, cores);
 }
 
-static double curve(double idle, double full, double exponent, double utilisation)
+static double at(const struct pji_cpu_curve *curve, double utilisation)
 {
-    return idle + (full - idle) * pow(utilisation, exponent);
+    return curve->idle + (curve->full - curve->idle) * pow(utilisation, curve->exponent);
 }
 
 static double lowest(const struct pji_cpu_model *model, double utilisation)
 {
-    return model->tdp_lo_w * curve(0.03, 0.66, 1.4, utilisation);
+    return model->tdp_lo_w * at(&model->low, utilisation);
 }
 
 static double highest(const struct pji_cpu_model *model, double utilisation)
 {
-    return model->tdp_hi_w * curve(0.35, 1.15, 0.6, utilisation);
+    return model->tdp_hi_w * at(&model->high, utilisation);
 }
 
 static double middle(const struct pji_cpu_model *model, double utilisation)
 {
-    return model->tdp_w * curve(model->idle, model->full, model->exponent, utilisation);
+    return model->tdp_w * at(&model->value, utilisation);
 }
 
 static void set_interval(struct pji_cpu_power *out, double value_w, double lo_w, double hi_w)

@@ -4,7 +4,7 @@
  * P(U) = TDP (a + (f - a) U^c), U in 0...1 over all hardware threads. a (idle), f (full load) and c
  * depend on the cores of a socket: few-core parts idle near nothing, raise their clock with the
  * load and rarely reach their TDP; many-core parts keep a large uncore awake and run into their
- * power limit long before all cores are busy. The interval is a band of such curves
+ * power limit long before all cores are busy. The interval is a band between two more such curves
  * (docs/cpu-model.md: data, fit, what leaving a machine out gives).
  */
 #ifndef PJI_SOURCES_CPU_MODEL_H
@@ -14,10 +14,15 @@
 
 #include <stdbool.h>
 
+/* Share of the TDP at utilisation U: idle + (full - idle) U^exponent. */
+struct pji_cpu_curve {
+    double idle, full, exponent;
+};
+
 struct pji_cpu_model {
     double tdp_w;              /* all sockets together: best guess and the range it lies in */
     double tdp_lo_w, tdp_hi_w; /* equal to tdp_w for a known CPU */
-    double idle, full, exponent;
+    struct pji_cpu_curve value, low, high; /* low and high: the 95 % interval */
 };
 
 struct pji_cpu_power {
