@@ -105,8 +105,8 @@ static pj_status sync_all(struct pji_store *store, int64_t attempt, const char *
     return st;
 }
 
-static pj_status record_digest(struct pji_store *store, int64_t attempt, const char *name,
-                               int64_t size_b, const char *sha256, struct pj_error *err)
+pj_status pji_store_record_digest(struct pji_store *store, int64_t attempt, const char *name,
+                                  int64_t size_b, const char *sha256, struct pj_error *err)
 {
     struct pji_query q;
     pj_status st = pji_store_insert(store, &q,
@@ -146,7 +146,7 @@ pj_status pji_store_seal_artefact(struct pji_store *store, int64_t attempt, cons
     if (st == PJ_OK)
         st = pji_sha256_file(path, sha256, err);
     if (st == PJ_OK)
-        st = record_digest(store, attempt, name, (int64_t)info.st_size, sha256, err);
+        st = pji_store_record_digest(store, attempt, name, (int64_t)info.st_size, sha256, err);
     free(path);
     return st;
 }

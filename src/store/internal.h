@@ -35,6 +35,10 @@ pj_status pji_store_connect(struct pji_db *db, const char *name, int flags, cons
                             struct pj_error *err);
 pj_status pji_store_connect_reader(struct pji_store *store, struct pj_error *err);
 
+/* Puts size and digest to a declared artefact. */
+pj_status pji_store_record_digest(struct pji_store *store, int64_t attempt, const char *name,
+                                  int64_t size_b, const char *sha256, struct pj_error *err);
+
 /* Lock on DIR/lock: PJ_EBUSY names the holder. *fd is closed to release it. */
 pj_status pji_lock_take(const char *dir, int *fd, struct pj_error *err);
 void pji_lock_release(int *fd);

@@ -116,6 +116,13 @@ static const char *const record_tables[] = {
     " CHECK (consequence IN ('invalid','flag','note')), detail TEXT NOT NULL"
     ") STRICT",
     "CREATE INDEX gate_attempt ON gate(attempt)",
+    /* came later: readers take its absence for "none", so that the version stays */
+    "CREATE TABLE finding ("
+    "id INTEGER PRIMARY KEY, code TEXT NOT NULL CHECK (code <> ''), subject TEXT NOT NULL,"
+    " consequence TEXT NOT NULL CHECK (consequence IN ('forbids','flag','note')),"
+    " detail TEXT NOT NULL CHECK (detail <> ''),"
+    " figures TEXT NOT NULL"
+    ") STRICT",
     NULL};
 
 static pj_status exec_all(struct pji_db *db, const char *const *sql, struct pj_error *err)

@@ -221,6 +221,22 @@ struct pji_gate_row {
 pj_status pji_store_add_gate(struct pji_store *store, int64_t attempt,
                              const struct pji_gate_row *row, struct pj_error *err);
 
+/* What is wrong or noteworthy with the study as a whole, found when its records came in: not with
+ * one trial, for which there are gates. The table may be absent (a study of an earlier perjoule):
+ * then there are none. */
+struct pji_finding_row {
+    const char *code;        /* "counter_wrapped" */
+    const char *subject;     /* what it is about: a factor, a run, a column, "study" */
+    const char *consequence; /* "forbids" a conclusion, "flag", "note" */
+    const char *detail;      /* one or two sentences: the reason, and what follows from it */
+    const char *figures;     /* its numbers: a JSON object, keys with units */
+};
+pj_status pji_store_add_finding(struct pji_store *store, const struct pji_finding_row *row,
+                                struct pj_error *err);
+typedef pj_status pji_store_finding_fn(void *, const struct pji_finding_row *, struct pj_error *);
+pj_status pji_store_each_finding(struct pji_store *store, pji_store_finding_fn *fn, void *context,
+                                 struct pj_error *err);
+
 /* Manifest: what the machine, engine and model were. attempt 0: of the whole study. */
 pj_status pji_store_put_fact(struct pji_store *store, int64_t attempt, const char *key,
                              const char *value, struct pj_error *err);
@@ -234,6 +250,13 @@ pj_status pji_store_artefact_path(struct pji_store *store, int64_t attempt, cons
                                   char **path, struct pj_error *err);
 pj_status pji_store_seal_artefact(struct pji_store *store, int64_t attempt, const char *name,
                                   struct pj_error *err);
+/* Copies the file `source` in as artefact `name` of the running attempt, digested on the way:
+ * declared and sealed. It is durable only after pji_store_sync: for studies that are built under a
+ * temporary name. *path (may be NULL) gets the copy's path; caller frees. */
+pj_status pji_store_copy_artefact(struct pji_store *store, int64_t attempt, const char *name,
+                                  const char *source, char **path, struct pj_error *err);
+/* Everything below the study's folder is on the disk. */
+pj_status pji_store_sync(struct pji_store *store, struct pj_error *err);
 struct pji_artefact_row {
     int64_t attempt;
     const char *name;
