@@ -68,23 +68,38 @@ double pji_series_energy_uj(const struct pji_series *s)
     return (double)s->total_uj + (double)s->rest_pj / 1e6;
 }
 
-double pji_stall_ns(const struct pji_series *s, int64_t until_ns)
+static int64_t patience_ns(const struct pji_series *s)
 {
     const int64_t shortest_ns = INT64_C(2000000000);
+    int64_t periods_ns = 20 * pji_refresh_ns(s);
+    return periods_ns > shortest_ns ? periods_ns : shortest_ns;
+}
+
+bool pji_never_moved(const struct pji_series *s)
+{
+    enum pji_domain_kind kind = s->channel.domain_kind;
+    bool powered = kind == PJI_DOMAIN_MACHINE || kind == PJI_DOMAIN_PSYS ||
+                   kind == PJI_DOMAIN_PACKAGE || kind == PJI_DOMAIN_DRAM || kind == PJI_DOMAIN_GPU;
+    return s->channel.kind == PJI_COUNTER && s->channel.role == PJI_ROLE_ENERGY && powered &&
+           s->steps == 0 && s->total_uj == 0 && s->last_t_ns - s->first_t_ns > patience_ns(s);
+}
+
+double pji_stall_ns(const struct pji_series *s, int64_t until_ns)
+{
     if (s->channel.kind != PJI_COUNTER || s->channel.role != PJI_ROLE_ENERGY) {
         return 0;
     }
     int64_t still_ns = until_ns - s->change_t_ns;
-    int64_t patience_ns = 20 * pji_refresh_ns(s);
-    patience_ns = patience_ns > shortest_ns ? patience_ns : shortest_ns;
     double expected_uj = s->mean_power_mw * (double)still_ns / 1e6;
-    bool stalled = still_ns > patience_ns && expected_uj > 100 * fmax(s->channel.quantum, 1);
+    bool stalled = still_ns > patience_ns(s) && expected_uj > 100 * fmax(s->channel.quantum, 1);
     return stalled ? (double)still_ns : 0;
 }
 
 double pji_stall_u2(const struct pji_series *s, double dur_ns, double seen_uj)
 {
-    double lost_uj = fmax(pji_bound_mw(s) * dur_ns / 1e6 - seen_uj, 0);
+    double bound_mw = pji_bound_mw(s);
+    bound_mw = bound_mw > 0 ? bound_mw : PJI_UNSTATED_MW;
+    double lost_uj = fmax(bound_mw * dur_ns / 1e6 - seen_uj, 0);
     return lost_uj * lost_uj / 3;
 }
 

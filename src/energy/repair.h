@@ -57,6 +57,9 @@ int64_t pji_refresh_seen(const struct pji_series *s, int64_t t_ns, int64_t gap_n
 
 /* A counter that has not moved for longer than it may: the time stood still, 0 when it moves. */
 double pji_stall_ns(const struct pji_series *s, int64_t until_ns);
+/* Whether a counter that cannot stand still (a package, DRAM, a GPU, a whole machine: powered, they
+ * always take some) has not moved once in a time as long as a stall: its 0 is no measurement. */
+bool pji_never_moved(const struct pji_series *s);
 /* Variance of a stall in which energy may have been lost. */
 double pji_stall_u2(const struct pji_series *s, double dur_ns, double seen_uj);
 

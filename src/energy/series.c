@@ -225,6 +225,11 @@ static void unmoved(const struct pji_series *s, struct pj_energy *out, double *u
         s->total_uj > 0) {
         return;
     }
+    if (pji_never_moved(s)) {
+        out->quality |= PJ_QUALITY_STALLED;
+        *u2 += pji_stall_u2(s, dur_ns, 0);
+        return;
+    }
     if (dur_ns < (double)s->channel.refresh_ns) {
         out->quality |= PJ_QUALITY_STALLED;
         bound_mw = bound_mw > 0 ? bound_mw : PJI_UNSTATED_MW;

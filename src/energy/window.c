@@ -255,7 +255,7 @@ static double tail_u2(const struct pji_series *s, int64_t end_ns, uint32_t *qual
     if (s->channel.kind != PJI_COUNTER || still_ns <= 0) {
         return 0;
     }
-    if (pji_stall_ns(s, s->last_t_ns) > 0) {
+    if (pji_stall_ns(s, s->last_t_ns) > 0 || pji_never_moved(s)) {
         *quality |= PJ_QUALITY_STALLED;
         return pji_stall_u2(s, still_ns, 0);
     }

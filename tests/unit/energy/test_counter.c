@@ -297,6 +297,31 @@ static void stall_that_lost_energy_says_so(void **state)
     assert_true(e.value_j + 1.96 * e.u_ind_j > 910);
 }
 
+/* A package that took nothing for seconds is a counter that does not count. */
+static void a_dead_counter_is_no_bare_zero(void **state)
+{
+    (void)state;
+    s.channel.domain_kind = PJI_DOMAIN_PACKAGE;
+    s.channel.refresh_ns = 1 * MS;
+    s.channel.cap_mw = 0;
+    for (int i = 0; i <= 15; i++)
+        put(&s, i * 100 * MS, 777000);
+    assert_false(total(&s).quality & PJ_QUALITY_STALLED); /* not yet: too short to tell */
+    for (int i = 16; i <= 30; i++)
+        put(&s, i * 100 * MS, 777000);
+    struct pj_energy e = total(&s);
+    assert_true(e.value_j == 0);
+    assert_int_equal(e.quality, PJ_QUALITY_STALLED);
+    assert_true(e.u_ind_j > 1000);
+    e = window(&s, 500 * MS, 1500 * MS);
+    assert_true((e.quality & PJ_QUALITY_STALLED) && e.u_ind_j > 500);
+    s.channel.domain_kind = PJI_DOMAIN_UNCORE; /* a graphics unit that is off may take nothing */
+    assert_false(total(&s).quality & PJ_QUALITY_STALLED);
+    s.channel.domain_kind = PJI_DOMAIN_PACKAGE;
+    put(&s, 3100 * MS, 778000); /* it counts after all */
+    assert_false(total(&s).quality & PJ_QUALITY_STALLED);
+}
+
 static void a_run_without_a_refresh_is_no_bare_zero(void **state)
 {
     (void)state;
@@ -405,6 +430,7 @@ int main(void)
         with_counter(short_gap_is_not_ambiguous),
         with_counter(stall_that_catches_up_is_exact),
         with_counter(stall_that_lost_energy_says_so),
+        with_counter(a_dead_counter_is_no_bare_zero),
         with_counter(a_run_without_a_refresh_is_no_bare_zero),
         with_counter(repeated_and_earlier_time_stamps_are_ignored),
         with_counter(suspend_is_counted_and_marked),
