@@ -7,6 +7,7 @@
 #include "cli/options.h"
 
 extern const struct pji_command pji_cmd_devices;
+extern const struct pji_command pji_cmd_doctor;
 extern const struct pji_command pji_cmd_energibridge;
 extern const struct pji_command pji_cmd_import;
 extern const struct pji_command pji_cmd_measure;

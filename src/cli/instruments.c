@@ -34,25 +34,29 @@ static pj_status read_interval(const struct pji_args *args, int64_t *interval_ns
     return status;
 }
 
+static void read_environment(struct pji_instruments *instruments, const char *replay)
+{
+    instruments->env =
+        (struct pji_source_env){.platform = &instruments->platform,
+                                .log = &instruments->log,
+                                .nvml_path = getenv("PERJOULE_NVML"),
+                                .cuda_visible_devices = getenv("CUDA_VISIBLE_DEVICES"),
+                                .cuda_device_order = getenv("CUDA_DEVICE_ORDER"),
+                                .replay_path = replay};
+}
+
 static pj_status open_all(struct pji_instruments *instruments, const struct pji_args *args,
                           const char *replay, const struct pji_source_ops *const *sources,
                           bool defer_slow, struct pj_error *err)
 {
     const char *root = pji_args_get(args, "root");
-    struct pji_meter_config config = {
-        .env = {.platform = &instruments->platform,
-                .log = &instruments->log,
-                .nvml_path = getenv("PERJOULE_NVML"),
-                .cuda_visible_devices = getenv("CUDA_VISIBLE_DEVICES"),
-                .cuda_device_order = getenv("CUDA_DEVICE_ORDER"),
-                .replay_path = replay},
-        .sources = sources,
-        .defer_slow = defer_slow,
-    };
+    struct pji_meter_config config = {.sources = sources, .defer_slow = defer_slow};
     pj_status status;
 
     *instruments =
         (struct pji_instruments){.log = {.write = write_log, .context = (void *)(uintptr_t)args}};
+    read_environment(instruments, replay);
+    config.env = instruments->env;
     status = read_interval(args, &instruments->interval_ns, err);
     if (status)
         return status;

@@ -9,6 +9,7 @@ struct pji_instruments {
     struct pji_platform platform;
     bool platform_open;
     struct pji_log log;
+    struct pji_source_env env; /* as the sources got it */
     struct pji_meter *meter;
     int64_t interval_ns;
 };

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 static const struct pji_command *const commands[] = {
-    &pji_cmd_measure, &pji_cmd_devices,      &pji_cmd_record, &pji_cmd_replay,
-    &pji_cmd_model,   &pji_cmd_energibridge, &pji_cmd_import, NULL,
+    &pji_cmd_measure,      &pji_cmd_devices, &pji_cmd_doctor,
+    &pji_cmd_record,       &pji_cmd_replay,  &pji_cmd_model,
+    &pji_cmd_energibridge, &pji_cmd_import,  NULL,
 };
 
 /* What perjoule-lab can do; it parses and explains them itself. */

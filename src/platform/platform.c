@@ -107,3 +107,10 @@ int pji_pread_u64(const struct pji_platform *platform, int handle, uint64_t *val
     *value = read;
     return 0;
 }
+
+int pji_path_mode(const struct pji_platform *platform, const char *path, struct pji_file_mode *out)
+{
+    if (!platform->ops->mode)
+        return -ENOSYS;
+    return platform->ops->mode(platform->context, path, out);
+}

@@ -25,6 +25,12 @@ enum pji_clock {
     PJI_CLOCK_THREAD     /* CPU time of this thread */
 };
 
+/* Who may do what with a file: stat(2). */
+struct pji_file_mode {
+    unsigned bits; /* permission bits, 0440 */
+    unsigned uid, gid;
+};
+
 struct pji_platform_ops {
     /* Read-only open. Returns a handle >= 0. */
     int (*open)(void *context, const char *path);
@@ -37,6 +43,10 @@ struct pji_platform_ops {
                 void *arg);
     /* Target of a symbolic link, NUL-terminated and possibly cut; its length. */
     ssize_t (*readlink)(void *context, const char *path, char *buffer, size_t size);
+    /* Permissions of what the path leads to, without opening it: 0. A table may leave it out
+     * (NULL).
+     */
+    int (*mode)(void *context, const char *path, struct pji_file_mode *out);
     /* perf_event_open(2) for a counting event on one CPU, any process; a handle for pread, which
      * then yields one uint64_t. */
     int (*perf_open)(void *context, uint32_t type, uint64_t config, int cpu);
@@ -79,6 +89,8 @@ pj_status pji_read_text(const struct pji_platform *platform, const char *path, c
 pj_status pji_read_i64(const struct pji_platform *platform, const char *path, int64_t *value,
                        struct pj_error *err);
 bool pji_path_exists(const struct pji_platform *platform, const char *path);
+/* 0, or a negative errno (-ENOSYS where the platform does not tell). */
+int pji_path_mode(const struct pji_platform *platform, const char *path, struct pji_file_mode *out);
 /* One integer from an open handle without allocation: for the sampling path. 0 or negative errno
  * (-EBADMSG when the text is not an integer). */
 int pji_pread_u64(const struct pji_platform *platform, int handle, uint64_t *value);

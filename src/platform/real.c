@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -139,6 +140,20 @@ static ssize_t real_readlink(void *context, const char *path, char *buffer, size
     return n;
 }
 
+static int real_mode(void *context, const char *path, struct pji_file_mode *out)
+{
+    struct stat info;
+    int fd = open_path(context, path, O_PATH);
+    if (fd < 0)
+        return fd;
+    int fault = fstat(fd, &info) ? -errno : 0;
+    close(fd);
+    if (!fault)
+        *out = (struct pji_file_mode){
+            .bits = info.st_mode & 07777u, .uid = info.st_uid, .gid = info.st_gid};
+    return fault;
+}
+
 static int real_perf_open(void *context, uint32_t type, uint64_t config, int cpu)
 {
     const struct real *real = context;
@@ -205,6 +220,7 @@ static const struct pji_platform_ops real_ops = {
     .close = real_close,
     .list = real_list,
     .readlink = real_readlink,
+    .mode = real_mode,
     .perf_open = real_perf_open,
     .clock_ns = real_clock_ns,
     .lib_open = real_lib_open,

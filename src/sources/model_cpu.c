@@ -12,9 +12,8 @@
  * the virtual cores.
  */
 #include "sources/cpu_info.h"
-#include "sources/cpu_model.h"
+#include "sources/cpu_model_for.h"
 #include "sources/cpu_stat.h"
-#include "sources/cpu_tdp.h"
 #include "sources/table.h"
 
 #include "core/units.h"
@@ -51,22 +50,6 @@ static int read_stat(const struct state *state, struct pji_cpu_stat *stat)
 }
 
 /* ---- opening ---- */
-
-static void choose_model(struct state *state, const struct pji_cpu_info *cpu, char *device,
-                         size_t size)
-{
-    const struct pji_cpu_tdp *row = cpu->virtual_machine ? NULL : pji_cpu_tdp_find(cpu->name);
-    const char *name = cpu->name[0] ? cpu->name : "unknown cpu";
-
-    if (row && !pji_cpu_model_known(&state->model, row->tdp_w, cpu->sockets, cpu->cores,
-                                    cpu->threads, NULL)) {
-        (void)snprintf(device, size, "%d x %s, TDP %u W each", cpu->sockets, name, row->tdp_w);
-        return;
-    }
-    pji_cpu_model_unknown(&state->model, cpu->sockets, cpu->cores, cpu->virtual_machine);
-    (void)snprintf(device, size, "%.30s%s, TDP unknown", name,
-                   cpu->virtual_machine ? " (virtual)" : "");
-}
 
 static pj_status add_channels(struct state *state, const struct pji_cpu_info *cpu,
                               const char *device, struct pji_channel_table *table,
@@ -142,7 +125,7 @@ static pj_status model_open(void *context, const struct pji_source_env *env,
                                       "mount /proc", err);
     }
     pji_cpu_info_read(env->platform, &cpu);
-    choose_model(state, &cpu, device, sizeof device);
+    pji_cpu_model_for(&cpu, &state->model, device, sizeof device);
     pji_cpu_model_any(&state->model, &state->power);
     status = add_channels(state, &cpu, device, table, err);
     if (status)

@@ -12,6 +12,7 @@
 #include "core/array.h"
 #include "core/units.h"
 #include "sources/nvml_gpu.h"
+#include "sources/nvml_inventory.h"
 #include "sources/nvml_presence.h"
 
 #include <stdio.h>
@@ -24,27 +25,6 @@ struct nvml {
     struct pji_nvml_gpu *gpus;
     size_t n;
 };
-
-static void identify(const struct pji_nvml_api *api, pji_nvml_device device,
-                     struct pji_nvml_identity *out)
-{
-    struct pji_nvml_pci pci = {.domain = 0};
-    unsigned int now = 0, pending = 0;
-    *out = (struct pji_nvml_identity){0};
-    if (!api->uuid || api->uuid(device, out->uuid, sizeof out->uuid) != PJI_NVML_SUCCESS)
-        out->uuid[0] = '\0';
-    if (!api->name || api->name(device, out->name, sizeof out->name) != PJI_NVML_SUCCESS)
-        (void)snprintf(out->name, sizeof out->name, "NVIDIA GPU");
-    if (api->pci && api->pci(device, &pci) == PJI_NVML_SUCCESS) {
-        out->domain = pci.domain;
-        out->bus = pci.bus;
-        out->device = pci.device;
-        (void)snprintf(out->pci, sizeof out->pci, "%08x:%02x:%02x.0", pci.domain, pci.bus & 0xFFu,
-                       pci.device & 0xFFu);
-    }
-    out->uuid[sizeof out->uuid - 1] = out->name[sizeof out->name - 1] = '\0';
-    out->mig = api->mig_mode && api->mig_mode(device, &now, &pending) == PJI_NVML_SUCCESS && now;
-}
 
 /* What the selection could not do, in words. */
 static pj_status tell(const struct pji_nvml_selection *selection, const struct pji_source_env *env,
@@ -81,27 +61,6 @@ static pj_status tell(const struct pji_nvml_selection *selection, const struct p
     return PJ_OK;
 }
 
-/* All GPUs that NVML knows, before any is chosen. */
-struct inventory {
-    size_t n;
-    struct pji_nvml_identity identities[PJI_NVML_GPUS];
-    pji_nvml_device devices[PJI_NVML_GPUS];
-    pji_nvml_return codes[PJI_NVML_GPUS]; /* why there is no handle */
-};
-
-static void take_inventory(const struct pji_nvml_api *api, struct inventory *out)
-{
-    unsigned int n = 0;
-    if (api->count(&n) != PJI_NVML_SUCCESS)
-        n = 0;
-    out->n = n < PJI_NVML_GPUS ? n : PJI_NVML_GPUS;
-    for (unsigned int i = 0; i < out->n; i++) {
-        out->codes[i] = api->handle(i, &out->devices[i]);
-        if (out->codes[i] == PJI_NVML_SUCCESS)
-            identify(api, out->devices[i], &out->identities[i]);
-    }
-}
-
 static pj_status miss_handle(const struct pji_nvml_api *api, unsigned int index,
                              pji_nvml_return code, struct pji_channel_table *table,
                              struct pj_error *err)
@@ -115,7 +74,7 @@ static pj_status miss_handle(const struct pji_nvml_api *api, unsigned int index,
         code == PJI_NVML_NO_PERMISSION ? "allow reading and writing its /dev/nvidia<N>" : "", err);
 }
 
-static pj_status open_selected(struct nvml *nvml, const struct inventory *inventory,
+static pj_status open_selected(struct nvml *nvml, const struct pji_nvml_inventory *inventory,
                                const struct pji_nvml_selection *selection,
                                struct pji_channel_table *table, struct pj_error *err)
 {
@@ -141,11 +100,11 @@ static pj_status open_gpus(struct nvml *nvml, const struct pji_source_env *env,
                            struct pji_channel_table *table, struct pj_error *err)
 {
     struct pji_nvml_selection selection;
-    struct inventory *inventory = pji_zalloc(1, sizeof *inventory, err);
+    struct pji_nvml_inventory *inventory = pji_zalloc(1, sizeof *inventory, err);
     pj_status status;
     if (!inventory)
         return PJ_ENOMEM;
-    take_inventory(&nvml->api, inventory);
+    pji_nvml_inventory_take(&nvml->api, inventory);
     pji_nvml_select(inventory->identities, inventory->n, env->cuda_visible_devices,
                     env->cuda_device_order, &selection);
     status = tell(&selection, env, table, err);

@@ -27,6 +27,7 @@ static const struct symbol symbols[] = {
      false,
      {"nvmlDeviceGetPciInfo_v3", "nvmlDeviceGetPciInfo_v2", "nvmlDeviceGetPciInfo"}},
     {SLOT(mig_mode), false, {"nvmlDeviceGetMigMode", NULL, NULL}},
+    {SLOT(persistence), false, {"nvmlDeviceGetPersistenceMode", NULL, NULL}},
     {SLOT(energy), false, {"nvmlDeviceGetTotalEnergyConsumption", NULL, NULL}},
     {SLOT(power), false, {"nvmlDeviceGetPowerUsage", NULL, NULL}},
     {SLOT(samples), false, {"nvmlDeviceGetSamples", NULL, NULL}},

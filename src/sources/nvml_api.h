@@ -89,6 +89,7 @@ struct pji_nvml_api {
     pji_nvml_return (*vbios)(pji_nvml_device device, char *text, unsigned int size);
     pji_nvml_return (*pci)(pji_nvml_device device, struct pji_nvml_pci *pci);
     pji_nvml_return (*mig_mode)(pji_nvml_device device, unsigned int *now, unsigned int *pending);
+    pji_nvml_return (*persistence)(pji_nvml_device device, int *mode); /* 1: on */
     pji_nvml_return (*energy)(pji_nvml_device device, unsigned long long *energy_mj);
     pji_nvml_return (*power)(pji_nvml_device device, unsigned int *power_mw);
     pji_nvml_return (*samples)(pji_nvml_device device, int type, unsigned long long last_seen_us,

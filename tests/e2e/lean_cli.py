@@ -32,9 +32,9 @@ class Program(lean.Case):
         for args in (["help"], ["--help"], ["-h"]):
             done = self.run_perjoule(*args)
             self.assertEqual(done.returncode, 0)
-            for name in (b"measure", b"devices", b"record", b"replay", b"model", b"run", b"report"):
+            for name in (b"measure", b"devices", b"doctor", b"record", b"replay", b"model", b"run", b"report"):
                 self.assertIn(b"  " + name, done.stdout)
-        for name in ("measure", "devices", "record", "replay", "model"):
+        for name in ("measure", "devices", "doctor", "record", "replay", "model"):
             told = self.run_perjoule("help", name)
             self.assertEqual(told.returncode, 0)
             self.assertEqual(told.stdout, self.run_perjoule(name, "--help").stdout)
@@ -43,7 +43,7 @@ class Program(lean.Case):
 
     def test_the_man_page_has_every_option(self):
         page = self.run_perjoule("help", "--man").stdout.decode()
-        for name in ("measure", "devices", "record", "replay", "model"):
+        for name in ("measure", "devices", "doctor", "record", "replay", "model"):
             self.assertIn(".Ss perjoule " + name, page)
             for option in re.findall(r"--([a-z-]+)", self.run_perjoule(name, "--help").stdout.decode()
                                      .split("options:")[1]):

@@ -300,6 +300,7 @@ EXPORT pji_nvml_return nvmlDeviceGetEnforcedPowerLimit(pji_nvml_device device,
                                                        unsigned int *limit_mw);
 EXPORT pji_nvml_return nvmlDeviceGetMigMode(pji_nvml_device device, unsigned int *current,
                                             unsigned int *pending);
+EXPORT pji_nvml_return nvmlDeviceGetPersistenceMode(pji_nvml_device device, int *mode);
 EXPORT pji_nvml_return nvmlDeviceGetTotalEnergyConsumption(pji_nvml_device device,
                                                            unsigned long long *energy_mj);
 EXPORT pji_nvml_return nvmlDeviceGetSamples(pji_nvml_device device, int type,
@@ -338,6 +339,12 @@ EXPORT pji_nvml_return nvmlDeviceGetMigMode(pji_nvml_device device, unsigned int
                                             unsigned int *pending)
 {
     *current = *pending = fake.script.mig[gpu_of(device)];
+    return PJI_NVML_SUCCESS;
+}
+
+EXPORT pji_nvml_return nvmlDeviceGetPersistenceMode(pji_nvml_device device, int *mode)
+{
+    *mode = fake.script.persistence[gpu_of(device)];
     return PJI_NVML_SUCCESS;
 }
 

@@ -71,6 +71,7 @@ struct fake_script {
     char names[FAKE_GPUS][PJI_NVML_TEXT];
     unsigned int buses[FAKE_GPUS];
     bool mig[FAKE_GPUS];
+    bool persistence[FAKE_GPUS];
     int64_t latency_ns[FAKE_CALLS];
     struct fake_rule rules[FAKE_RULES];
     size_t n_rules;

@@ -47,6 +47,8 @@ static void read_gpus(struct fake_script *script)
                                ? (unsigned int)strtoul(text, NULL, 16)
                                : 0x1b + 0x10 * i;
         script->mig[i] = entry(getenv("FAKE_NVML_MIG"), i, text, sizeof text) && text[0] == '1';
+        script->persistence[i] =
+            entry(getenv("FAKE_NVML_PERSISTENCE"), i, text, sizeof text) && text[0] == '1';
     }
 }
 

@@ -1,0 +1,64 @@
+/* perjoule doctor: what keeps this machine from giving good energies, and what to do about it. */
+#include "cli/commands_lean.h"
+#include "cli/doctor.h"
+
+static const struct pji_option options[] = {
+    {"json", 'j', NULL, "print JSON"},
+    PJI_ROOT_OPTION,
+    {0},
+};
+
+static int tell(const struct pji_args *args, const struct pji_doctor *doctor)
+{
+    struct pji_str out = {0};
+    int code;
+
+    if (pji_args_has(args, "json")) {
+        json_t *object = pji_doctor_json(doctor);
+
+        out.failed = !object;
+        pji_json_write(&out, object, 2);
+        pji_str_addc(&out, '\n');
+        json_decref(object);
+    } else {
+        pji_doctor_text(doctor, &out);
+    }
+    code = pji_lean_print(args, &out);
+    pji_str_fini(&out);
+    if (code == PJI_EXIT_DONE && !pji_doctor_can_measure(doctor))
+        return PJI_EXIT_INVALID;
+    return code;
+}
+
+static int run(const struct pji_args *args)
+{
+    struct pji_instruments instruments;
+    struct pji_doctor doctor = {0};
+    struct pj_error err = {0};
+    int code = pji_lean_check_rest(args, 0, 0, "");
+
+    if (code)
+        return code;
+    if (pji_instruments_open(&instruments, args, NULL, &err))
+        return pji_lean_failed(args, &err);
+    if (pji_doctor_look(&doctor, &instruments, &err))
+        code = pji_lean_failed(args, &err);
+    else
+        code = tell(args, &doctor);
+    pji_doctor_fini(&doctor);
+    pji_instruments_close(&instruments);
+    return code;
+}
+
+const struct pji_command pji_cmd_doctor = {
+    .name = "doctor",
+    .synopsis = "[--json] [--root DIR]",
+    .about = "explain what keeps this machine from good energies, and what to do",
+    .details =
+        "What the energy is worth here (measured or modelled), for each instrument whether it is "
+        "in use or what denied it and the smallest permission that helps, the machine's settings "
+        "that matter to measurements, other energy tools that run, and the GPUs.\n\n"
+        "Exit code: 0, or 3 where nothing can be measured at all.",
+    .options = options,
+    .run = run,
+};

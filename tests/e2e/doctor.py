@@ -1,0 +1,175 @@
+#!/usr/bin/python3
+"""doctor, as a user meets it: on trees that stand for machines."""
+import json
+import os
+
+import lean
+
+FAKE = os.path.join(lean.BUILD, "tests/fakes/fake_nvml.so")
+CPUINFO = ("processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n"
+           "model name\t: Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz\nstepping\t: 7\n"
+           "microcode\t: 0x5003604\nphysical id\t: 0\nsiblings\t: 2\ncore id\t\t: 0\n"
+           "cpu cores\t: 1\nflags\t\t: fpu%s\n\n")
+
+
+class Doctor(lean.Case):
+    def machine(self, virtual=False):
+        self.put("/proc/cpuinfo", CPUINFO % (" hypervisor" if virtual else ""))
+        self.put("/proc/stat", "cpu  100 0 0 100 0 0 0 0 0 0\n")
+        self.put("/proc/meminfo", "MemTotal:       16384000 kB\n")
+
+    def ask(self, *args, code=0, **env):
+        done = self.run_perjoule("doctor", "--json", "--root", self.root, *args,
+                                 env=self.environment(**env))
+        self.assertEqual(done.returncode, code, done.stderr.decode())
+        return json.loads(done.stdout)
+
+    def say(self, *args, code=0, **env):
+        done = self.run_perjoule("doctor", "--root", self.root, *args, env=self.environment(**env))
+        self.assertEqual(done.returncode, code, done.stderr.decode())
+        text = done.stdout.decode()
+        for line in text.splitlines():
+            if " " in line.strip():
+                self.assertLessEqual(len(line), 100, line)
+        return text
+
+    @staticmethod
+    def rung(told, name):
+        return next(r for r in told["instruments"] if r["name"] == name)
+
+    @staticmethod
+    def check(told, name):
+        return next(c for c in told["checks"] if c["check"] == name)
+
+    def test_an_empty_tree_can_measure_nothing(self):
+        told = self.ask(code=3)
+        self.assertFalse(told["can_measure"])
+        self.assertEqual(told["worth"]["cpu"], "missing")
+        self.assertIsNone(told["other_tools"])
+        for check in told["checks"]:
+            if check["check"] not in ("container", "power_supply"):
+                self.assertEqual(check["level"], "unknown", check)
+        self.assertIn("missing", self.say(code=3))
+
+    def test_counters_that_are_read(self):
+        self.machine()
+        self.zone("intel-rapl:0", "package-0", 1000)
+        self.zone("intel-rapl:0:0", "dram", 1000)
+        told = self.ask()
+        self.assertEqual(told["worth"]["cpu"], "measured")
+        self.assertEqual(told["worth"]["memory"], "measured")
+        self.assertIsNone(told["worth"]["cpu_model"])
+        rung = self.rung(told, "rapl_powercap")
+        self.assertEqual(rung["state"], "in use")
+        self.assertEqual([c["in_total"] for c in rung["channels"]], [True, True])
+        self.assertEqual(self.rung(told, "model_cpu")["state"], "standby")
+        self.assertIn("perf events", self.rung(told, "rapl_perf")["note"])
+        self.assertRegex(self.check(told, "powercap_mode")["value"], r"^0\d{3} uid \d+ gid \d+, 2 of 2")
+
+    def ask_as_nobody(self):
+        """The tree as seen by a user without rights; None where that cannot be tried."""
+        if os.geteuid() != 0:
+            return self.ask()
+        os.chmod(self.dir, 0o755)
+        try:
+            done = self.run_perjoule("doctor", "--json", "--root", self.root, user=65534,
+                                     group=65534, extra_groups=[])
+        except OSError:
+            return None
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        return json.loads(done.stdout)
+
+    def test_a_denied_counter_has_its_ladder(self):
+        self.machine()
+        os.chmod(self.zone("intel-rapl:0", "package-0", 1000), 0)
+        told = self.ask_as_nobody()
+        if told is None:
+            self.skipTest("no other user can start this build")
+        rung = self.rung(told, "rapl_powercap")
+        self.assertEqual((rung["state"], rung["denied"]), ("denied", True))
+        self.assertEqual([r["kind"] for r in rung["remedies"]],
+                         ["udev rule", "group", "until the next boot"])
+        self.assertIn("permission denied", rung["missing"][0]["reason"])
+        self.assertEqual(self.rung(told, "model_cpu")["state"], "in use")
+        self.assertEqual(told["worth"]["cpu"], "modelled")
+        self.assertRegex(self.check(told, "powercap_mode")["value"], "^0000 .* 0 of 1 readable")
+
+    def test_a_virtual_machine_has_a_model_and_says_what_it_is_worth(self):
+        self.machine(virtual=True)
+        self.put("/sys/class/dmi/id/sys_vendor", "QEMU\n")
+        self.put("/sys/class/dmi/id/product_name", "Standard PC\n")
+        told = self.ask()
+        self.assertEqual(self.check(told, "virtual_machine")["value"], "QEMU Standard PC")
+        self.assertEqual(told["worth"]["cpu"], "modelled")
+        full = told["worth"]["cpu_model"]["full_load"]
+        self.assertTrue(0 < full["ci95_w"][0] < full["value_w"] < full["ci95_w"][1])
+        text = self.say()
+        self.assertIn("a model of the utilisation, not a measurement", text)
+        self.assertIn("measure on the host", text)
+
+    def test_settings_of_the_machine(self):
+        self.machine()
+        clock = "/sys/devices/system/clocksource/clocksource0/"
+        self.put(clock + "current_clocksource", "hpet\n")
+        self.put(clock + "available_clocksource", "tsc hpet acpi_pm\n")
+        self.put("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n")
+        self.put("/sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "performance\n")
+        self.put("/sys/devices/system/cpu/cpufreq/boost", "1\n")
+        self.put("/proc/sys/kernel/perf_event_paranoid", "4\n")
+        self.put("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n")
+        self.put("/run/.containerenv", "")
+        self.put("/sys/class/power_supply/AC/type", "Mains\n")
+        self.put("/sys/class/power_supply/AC/online", "0\n")
+        told = self.ask()
+        got = {c["check"]: (c["level"], c["value"]) for c in told["checks"]}
+        self.assertEqual(got["clock_source"], ("warning", "hpet"))
+        self.assertIn("tsc", self.check(told, "clock_source")["fix"])
+        self.assertEqual(got["governor"], ("warning", "powersave on 1, performance on 1"))
+        self.assertEqual(got["turbo"], ("note", "on"))
+        self.assertEqual(got["perf_event_paranoid"], ("note", "4"))
+        self.assertIn("cap_perfmon", self.check(told, "perf_event_paranoid")["fix"])
+        self.assertEqual(got["lockdown"], ("note", "integrity"))
+        self.assertEqual(got["container"], ("note", "podman"))
+        self.assertEqual(got["power_supply"], ("warning", "battery"))
+
+    def test_other_tools_are_found_in_the_tree_alone(self):
+        self.machine()
+        for pid, comm, words in ((1, "systemd", ["/sbin/init"]),
+                                 (20, "python3", ["python3", "-u", "-m", "codecarbon", "monitor"]),
+                                 (21, "zeusd", ["/usr/bin/zeusd", "serve"]),
+                                 (22, "vim", ["vim", "codecarbon.py"]),
+                                 (23, "nv-hostengine", []),
+                                 (24, "scaphandre", ["/opt/scaphandre", "prometheus"])):
+            self.put("/proc/%d/comm" % pid, comm + "\n")
+            self.put("/proc/%d/cmdline" % pid, "".join(w + "\0" for w in words))
+        told = self.ask()
+        self.assertEqual({(t["name"], t["pid"]) for t in told["other_tools"]},
+                         {("codecarbon", 20), ("zeusd", 21), ("dcgm", 23),
+                          ("scaphandre", 24)})
+        self.assertIn("codecarbon, pid 20", self.say())
+
+    def test_gpus_and_their_driver(self):
+        if not os.path.exists(FAKE):
+            self.skipTest("the fake NVML is not built")
+        self.machine()
+        env = {"PERJOULE_NVML": FAKE, "FAKE_NVML_COUNT": "2", "FAKE_NVML_PERSISTENCE": "1,0",
+               "CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+        told = self.ask(**env)["nvidia"]
+        self.assertEqual(told["cuda_visible_devices"], "1")
+        self.assertEqual([g["selected"] for g in told["gpus"]], [False, True])
+        self.assertEqual([g["persistence"] for g in told["gpus"]], [True, False])
+        self.assertTrue(all(g["uuid"].startswith("GPU-") and g["pci"] for g in told["gpus"]))
+        text = self.say(**env)
+        self.assertIn("persistence mode is off", text)
+        self.assertIn("CUDA_VISIBLE_DEVICES=1", text)
+
+    def test_wrong_input(self):
+        for args in (["here"], ["--jsn"], ["--root"], ["--root", self.path("nowhere")]):
+            done = self.run_perjoule("doctor", *args)
+            self.assertIn(done.returncode, (1, 2))
+            self.assertEqual(done.stdout, b"")
+            self.assertIn(b"perjoule", done.stderr)
+
+
+if __name__ == "__main__":
+    lean.main()
