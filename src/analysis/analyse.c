@@ -1,5 +1,6 @@
 #include "analysis/analyse_parts.h"
 
+#include "analysis/finding.h"
 #include "analysis/layout.h"
 #include "analysis/where.h"
 #include "core/array.h"
@@ -44,11 +45,46 @@ void pji_route_find(struct pji_route *route, bool forbidding, const char *format
     pji_str_addv(&text, format, args);
     va_end(args);
     json_t *o = json_object();
+    json_object_set_new(o, "code", json_string("not_computable"));
+    json_object_set_new(o, "consequence", json_string(forbidding ? "forbid" : "warn"));
     json_object_set_new(o, "finding", json_string(pji_str_text(&text)));
     json_object_set_new(o, "forbids_conclusion", json_boolean(forbidding));
     json_array_append_new(route->findings, o);
     pji_str_fini(&text);
     route->conclusive = route->conclusive && !forbidding;
+}
+
+pj_status pji_route_examine(struct pji_route *route, const struct pji_frame *frame, size_t response,
+                            const size_t *factor, size_t factors, size_t random,
+                            struct pj_error *err)
+{
+    const struct pji_summary *s = route->request->summary;
+    const char *named[PJI_DESIGN_COLUMNS];
+    size_t n_named = 0;
+    bool forbidding = false;
+    struct pji_evidence e = {.table = route->table,
+                             .frame = frame,
+                             .response = response,
+                             .factor = factor,
+                             .factors = factors,
+                             .random = random,
+                             .summary = s,
+                             .limits = pji_finding_limits_default()};
+    double *y = NULL;
+    for (size_t i = 0; s && i < s->n_factors && i < PJI_DESIGN_COLUMNS; i++)
+        named[n_named++] = s->factors[i].key;
+    pj_status rc = pji_frame_numbers(frame, response, PJI_FN_NONE, &y, err);
+    e.y = y;
+    if (!rc)
+        rc = pji_evidence_init(&e, route->request->unit, named, n_named, err);
+    if (!rc) {
+        rc = pji_findings_run(&e, route->findings, route->checks, &forbidding, err);
+        pji_finding_multiple(route->out, route->findings, route->checks);
+        pji_evidence_fini(&e);
+    }
+    free(y);
+    route->conclusive = route->conclusive && !forbidding;
+    return rc;
 }
 
 static pj_status check_tests(const char *tests, struct pj_error *err)
@@ -100,6 +136,8 @@ static void finish(struct pji_route *route)
     pji_put_count(rows, "used", route->used);
     pji_put_count(rows, "left_out", route->left_out);
     pji_put_object(route->out, "rows", rows);
+    if (json_object_size(route->checks) > 0)
+        json_object_set(route->out, "checks", route->checks);
     if (json_object_size(route->omitted) > 0)
         json_object_set(route->out, "omitted", route->omitted);
     if (json_array_size(route->findings) > 0)
@@ -147,7 +185,8 @@ pj_status pji_analyse(const struct pji_table *table, const struct pji_analysis *
     route.out = json_object();
     route.omitted = json_object();
     route.findings = json_array();
-    if (!route.keep || !order || !route.out || !route.omitted || !route.findings) {
+    route.checks = json_object();
+    if (!route.keep || !order || !route.out || !route.omitted || !route.findings || !route.checks) {
         rc = PJ_ENOMEM;
         goto out;
     }
@@ -170,5 +209,6 @@ out:
     json_decref(route.out);
     json_decref(route.omitted);
     json_decref(route.findings);
+    json_decref(route.checks);
     return rc;
 }

@@ -1,13 +1,15 @@
 /* analysis/analyse.h - `perjoule analyse`: a table, what is asked of it, one JSON object.
  *
  * The object has one key for each group of results (docs/formats), and besides: "rows" (used, and
- * how many were left out because a value is missing or a level is not listed), "omitted" (what
- * could not be computed → why) and "findings" (what forbids or weakens a conclusion), the last two
- * only when there is something to say.
+ * how many were left out because a value is missing or a level is not listed), "checks" (of every
+ * finding: fires, clean or not checkable), "omitted" (what could not be computed → why) and
+ * "findings" (what forbids or weakens a conclusion), the last two only when there is something to
+ * say.
  */
 #ifndef PJI_ANALYSIS_ANALYSE_H
 #define PJI_ANALYSIS_ANALYSE_H
 
+#include "analysis/summary.h"
 #include "analysis/table.h"
 
 #include <jansson.h>
@@ -28,6 +30,12 @@ struct pji_analysis {
     size_t factors;
     const char *const *emmeans; /* "A|B" */
     size_t n_emmeans;
+
+    /* What the findings look at besides (analysis/finding.h). */
+    const char *unit;                  /* column whose values were set up once and measured
+                                          repeatedly; NULL: recognised by its name */
+    const struct pji_summary *summary; /* of the study, when the table is its export; its factors
+                                          are then the design */
 };
 
 /* *conclusive becomes false when a main test could not be computed. PJ_EINVAL for everything that
@@ -35,7 +43,9 @@ struct pji_analysis {
 pj_status pji_analyse(const struct pji_table *table, const struct pji_analysis *request,
                       json_t **out, bool *conclusive, struct pj_error *err);
 
-/* The same object as text for people: tables, then what was left out and why. */
-void pji_analysis_text(const json_t *analysis, int width, struct pji_str *out);
+/* The same object as text for people: tables, then what was left out and why, then the findings.
+ * Where a finding forbids a conclusion, the text has its code in the place of every p-value of a
+ * test between groups; force: both. */
+void pji_analysis_text(const json_t *analysis, int width, bool force, struct pji_str *out);
 
 #endif

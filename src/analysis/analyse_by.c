@@ -2,6 +2,7 @@
 #include "analysis/analyse_parts.h"
 
 #include "analysis/by.h"
+#include "analysis/finding.h"
 #include "analysis/layout.h"
 #include "analysis/paired.h"
 #include "core/array.h"
@@ -135,6 +136,8 @@ pj_status pji_route_by(struct pji_route *route, struct pj_error *err)
     }
     if (!rc && !r->paired_by)
         rc = one_factor(&g, route, err);
+    if (!rc && !r->paired_by)
+        rc = pji_route_examine(route, &g.frame, cols[0], &cols[1], 1, PJI_NO_COLUMN, err);
     if (!rc)
         judge(route);
     grouped_fini(&g);

@@ -1,6 +1,7 @@
 /* One linear model: see analysis/analyse.h. */
 #include "analysis/analyse_parts.h"
 
+#include "analysis/finding.h"
 #include "analysis/layout.h"
 
 #include <stdlib.h>
@@ -155,6 +156,22 @@ static pj_status aligned(struct pji_route *route, const struct pji_built *b, str
     return rc;
 }
 
+static pj_status examine(struct pji_route *route, const struct pji_built *b, struct pj_error *err)
+{
+    size_t response;
+    size_t factor[PJI_FORMULA_VARIABLES];
+    size_t n = 0;
+    size_t random = PJI_NO_COLUMN;
+    pj_status rc = pji_table_find(route->table, b->formula.response.column, &response, err);
+    for (size_t v = 0; !rc && v < b->formula.variables; v++) {
+        if (is_used_factor(b, v))
+            rc = pji_table_find(route->table, b->formula.variable[v].column, &factor[n++], err);
+    }
+    if (!rc && b->formula.random)
+        rc = pji_table_find(route->table, b->formula.random, &random, err);
+    return rc ? rc : pji_route_examine(route, &b->frame, response, factor, n, random, err);
+}
+
 static void judge(struct pji_route *route, const struct pji_built *b)
 {
     const json_t *lmm = json_object_get(route->out, "lmm");
@@ -199,6 +216,8 @@ pj_status pji_route_model(struct pji_route *route, struct pj_error *err)
         rc = aligned(route, &b, err);
     if (!rc)
         judge(route, &b);
+    if (!rc)
+        rc = examine(route, &b, err);
     pji_built_fini(&b);
     return rc;
 }

@@ -13,6 +13,7 @@ struct pji_route {
     json_t *out;
     json_t *omitted;
     json_t *findings;
+    json_t *checks;
     size_t used, left_out;
     bool conclusive;
 };
@@ -22,6 +23,12 @@ bool pji_route_wants(const struct pji_route *route, const char *group);
 /* Adds a sentence; forbidding: a conclusion is not possible. */
 void pji_route_find(struct pji_route *route, bool forbidding, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Runs all findings on the rows of `frame`: `response` and `factor` are columns, random one or
+ * PJI_NO_COLUMN. */
+pj_status pji_route_examine(struct pji_route *route, const struct pji_frame *frame, size_t response,
+                            const size_t *factor, size_t factors, size_t random,
+                            struct pj_error *err);
 
 pj_status pji_route_by(struct pji_route *route, struct pj_error *err);
 pj_status pji_route_correlate(struct pji_route *route, struct pj_error *err);

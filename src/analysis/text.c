@@ -39,6 +39,47 @@ static bool table(const json_t *o)
     return json_object_size(o) > 0;
 }
 
+/* Which p-values are printed: the finding that forbids a conclusion and how many others do ("" for
+ * none), whether the number is printed beside it, and factors of which the findings say nothing. */
+struct gate {
+    char code[64];
+    size_t others;
+    bool force;
+    const json_t *spares;
+};
+
+static bool spared(const struct gate *gate, const char *name)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(gate->spares, i, v)
+    {
+        if (strcmp(json_string_value(v), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* groups that describe or check assumptions: nothing is concluded from their p */
+static bool gated_group(const char *group)
+{
+    static const char *const open[] = {"descriptive", "shapiro", "shapiro_residuals",
+                                       "levene",      "rows",    "checks"};
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
+        if (strcmp(group, open[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* "p", "p_bh", "welch_p", "spearman_p_t" */
+static bool is_p(const char *key)
+{
+    size_t n = strlen(key);
+    return strcmp(key, "p") == 0 || (strncmp(key, "p_", 2) == 0 && strcmp(key, "p_fixed") != 0) ||
+           (n > 2 && strcmp(key + n - 2, "_p") == 0) || strstr(key, "_p_");
+}
+
 static void format(const json_t *v, char *out, size_t size)
 {
     char text[PJI_NUM_TEXT];
@@ -54,7 +95,24 @@ static void format(const json_t *v, char *out, size_t size)
     }
 }
 
-enum { MAX_COLUMNS = 40, CELL = 64 };
+/* the value, or where it is withheld the code of what withholds it; row: name of its row or "" */
+static void put_value(const char *row, const char *key, const json_t *v, const struct gate *gate,
+                      char *out, size_t size)
+{
+    char text[PJI_NUM_TEXT + 24];
+    char more[24] = "";
+    format(v, text, sizeof text);
+    if (!v || !gate || !gate->code[0] || !is_p(key) || spared(gate, row)) {
+        snprintf(out, size, "%s", text);
+        return;
+    }
+    if (gate->others > 0)
+        snprintf(more, sizeof more, "+%zu", gate->others);
+    snprintf(out, size, "%s%s[%s%s]", gate->force ? text : "", gate->force ? " " : "", gate->code,
+             more);
+}
+
+enum { MAX_COLUMNS = 40, CELL = 160 };
 
 struct columns {
     const char *key[MAX_COLUMNS];
@@ -72,7 +130,7 @@ static int width_of(const char *text)
     return width;
 }
 
-static void find_columns(const json_t *o, struct columns *c)
+static void find_columns(const json_t *o, const struct gate *gate, struct columns *c)
 {
     const char *name;
     json_t *row;
@@ -93,7 +151,7 @@ static void find_columns(const json_t *o, struct columns *c)
                 c->key[c->n] = key;
                 c->width[c->n++] = width_of(key);
             }
-            format(v, text, sizeof text);
+            put_value(name, key, v, gate, text, sizeof text);
             if (i < c->n && width_of(text) > c->width[i])
                 c->width[i] = width_of(text);
         }
@@ -111,8 +169,8 @@ static void pad(struct pji_str *out, const char *text, int width, bool right)
 }
 
 /* columns from … to of the table */
-static void put_part(const json_t *o, const struct columns *c, size_t from, size_t to,
-                     struct pji_str *out)
+static void put_part(const json_t *o, const struct gate *gate, const struct columns *c, size_t from,
+                     size_t to, struct pji_str *out)
 {
     const char *name;
     json_t *row;
@@ -128,7 +186,7 @@ static void put_part(const json_t *o, const struct columns *c, size_t from, size
         pad(out, name, c->first, false);
         for (size_t i = from; i < to; i++) {
             char text[CELL];
-            format(json_object_get(row, c->key[i]), text, sizeof text);
+            put_value(name, c->key[i], json_object_get(row, c->key[i]), gate, text, sizeof text);
             pji_str_add(out, "  ");
             pad(out, text, c->width[i], true);
         }
@@ -136,10 +194,10 @@ static void put_part(const json_t *o, const struct columns *c, size_t from, size
     }
 }
 
-static void put_table(const json_t *o, int width, struct pji_str *out)
+static void put_table(const json_t *o, const struct gate *gate, int width, struct pji_str *out)
 {
     struct columns c;
-    find_columns(o, &c);
+    find_columns(o, gate, &c);
     for (size_t from = 0; from < c.n;) {
         int used = c.first + 2;
         size_t to = from;
@@ -147,30 +205,32 @@ static void put_table(const json_t *o, int width, struct pji_str *out)
             used += c.width[to] + 2;
             to++;
         }
-        put_part(o, &c, from, to, out);
+        put_part(o, gate, &c, from, to, out);
         from = to;
         if (from < c.n)
             pji_str_addc(out, '\n');
     }
 }
 
-static void put_line(const char *key, const json_t *v, int width, struct pji_str *out)
+static void put_line(const char *key, const json_t *v, const struct gate *gate, int width,
+                     struct pji_str *out)
 {
     char text[CELL];
-    format(v, text, sizeof text);
+    put_value("", key, v, gate, text, sizeof text);
     pji_str_add(out, "  ");
     pad(out, key, width, false);
     pji_str_addf(out, "  %s\n", text);
 }
 
-static void put(const char *heading, const json_t *o, int width, struct pji_str *out)
+static void put(const char *heading, const json_t *o, const struct gate *gate, int width,
+                struct pji_str *out)
 {
     const char *key;
     json_t *v;
     int names = 0;
     pji_str_addf(out, "\n%s\n", heading);
     if (table(o)) {
-        put_table(o, width, out);
+        put_table(o, gate, width, out);
         return;
     }
     json_object_foreach((json_t *)(uintptr_t)o, key, v)
@@ -181,7 +241,7 @@ static void put(const char *heading, const json_t *o, int width, struct pji_str 
     json_object_foreach((json_t *)(uintptr_t)o, key, v)
     {
         if (scalar(v))
-            put_line(key, v, names, out);
+            put_line(key, v, gate, names, out);
     }
     json_object_foreach((json_t *)(uintptr_t)o, key, v)
     {
@@ -189,31 +249,107 @@ static void put(const char *heading, const json_t *o, int width, struct pji_str 
         if (!json_is_object(v))
             continue;
         pji_str_addf(&below, "%s: %s", heading, key);
-        put(pji_str_text(&below), v, width, out);
+        put(pji_str_text(&below), v, gate && !spared(gate, key) ? gate : NULL, width, out);
         pji_str_fini(&below);
     }
 }
 
-void pji_analysis_text(const json_t *analysis, int width, struct pji_str *out)
+/* the first finding that forbids, the number of others, and what all of them spare */
+static void read_gate(const json_t *findings, struct gate *gate)
+{
+    size_t i;
+    json_t *f;
+    json_array_foreach(findings, i, f)
+    {
+        const char *code = json_string_value(json_object_get(f, "code"));
+        const json_t *spares = json_object_get(f, "spares");
+        if (!json_is_true(json_object_get(f, "forbids_conclusion")) || !code)
+            continue;
+        if (gate->code[0])
+            gate->others++;
+        else
+            snprintf(gate->code, sizeof gate->code, "%s", code);
+        gate->spares = gate->others == 0 ? spares : NULL;
+    }
+}
+
+/* text broken at blanks, behind a first line that is already indented */
+static void put_wrapped(const char *text, int indent, int width, struct pji_str *out)
+{
+    int column = indent;
+    while (*text) {
+        size_t len = strcspn(text, " ");
+        if (column > indent && column + 1 + (int)len > width) {
+            pji_str_addf(out, "\n%*s", indent, "");
+            column = indent;
+        } else if (column > indent) {
+            pji_str_addc(out, ' ');
+            column++;
+        }
+        pji_str_addn(out, text, len);
+        column += (int)len;
+        text += len + strspn(text + len, " ");
+    }
+    pji_str_addc(out, '\n');
+}
+
+static void put_findings(const json_t *findings, const struct gate *gate, int width,
+                         struct pji_str *out)
+{
+    size_t i;
+    json_t *f;
+    if (json_array_size(findings) > 0)
+        pji_str_add(out, "\nfindings\n");
+    json_array_foreach(findings, i, f)
+    {
+        struct pji_str head = {0};
+        pji_str_addf(&head, "  %-6s  %s: ", json_string_value(json_object_get(f, "consequence")),
+                     json_string_value(json_object_get(f, "code")));
+        pji_str_add(out, pji_str_text(&head));
+        put_wrapped(json_string_value(json_object_get(f, "finding")), 10,
+                    width - (int)head.len + 10, out);
+        pji_str_fini(&head);
+    }
+    if (gate->code[0] && !gate->force)
+        pji_str_add(out, "  p-values are withheld where a finding forbids a conclusion; --force "
+                         "prints them beside it\n");
+}
+
+static void put_checks(const json_t *checks, int width, struct pji_str *out)
+{
+    const char *code;
+    json_t *check;
+    bool any = false;
+    json_object_foreach((json_t *)(uintptr_t)checks, code, check)
+    {
+        const char *reason = json_string_value(json_object_get(check, "reason"));
+        if (strcmp(json_string_value(json_object_get(check, "state")), "not checkable") != 0)
+            continue;
+        if (!any)
+            pji_str_add(out, "\nnot checkable\n");
+        any = true;
+        pji_str_addf(out, "  %s: ", code);
+        put_wrapped(reason ? reason : "", (int)strlen(code) + 4, width, out);
+    }
+}
+
+void pji_analysis_text(const json_t *analysis, int width, bool force, struct pji_str *out)
 {
     const char *key;
     json_t *v;
-    size_t i;
+    struct gate gate = {.force = force};
+    const json_t *findings = json_object_get(analysis, "findings");
+    read_gate(findings, &gate);
     json_object_foreach((json_t *)(uintptr_t)analysis, key, v)
     {
-        if (json_is_object(v) && strcmp(key, "omitted") != 0)
-            put(key, v, width, out);
+        if (json_is_object(v) && strcmp(key, "omitted") != 0 && strcmp(key, "checks") != 0)
+            put(key, v, gated_group(key) ? &gate : NULL, width, out);
     }
     const json_t *omitted = json_object_get(analysis, "omitted");
     if (omitted)
         pji_str_add(out, "\nnot computed\n");
     json_object_foreach((json_t *)(uintptr_t)omitted, key, v)
         pji_str_addf(out, "  %s: %s\n", key, json_string_value(v));
-    const json_t *findings = json_object_get(analysis, "findings");
-    if (findings)
-        pji_str_add(out, "\nfindings\n");
-    json_array_foreach(findings, i, v) pji_str_addf(
-        out, "  %s%s\n", json_string_value(json_object_get(v, "finding")),
-        json_is_true(json_object_get(v, "forbids_conclusion")) ? " (no conclusion is possible)"
-                                                               : "");
+    put_findings(findings, &gate, width, out);
+    put_checks(json_object_get(analysis, "checks"), width, out);
 }

@@ -26,6 +26,9 @@ static const struct pji_option options[] = {
     {"levels", 0, "'G=L,M,H'", "order of levels, and only these (may be repeated)"},
     {"where", 'w', "EXPR", "only rows for which it holds: 'task in (\"CB\") and tokens > 9'"},
     {"tests", 't', "LIST", "groups of results, with commas between them (default: all)"},
+    {"unit", 0, "COL",
+     "rows with one value of it are one unit measured repeatedly (default: 'run')"},
+    {"force", 0, NULL, "print p-values also where a finding forbids a conclusion"},
     {"json", 0, "FILE", "write the results as JSON; - for standard output"},
     {"separator", 0, "C", "between the fields of the table (default ',')"},
     {"decimal-comma", 0, NULL, "numbers of the table have a decimal comma"},
@@ -47,8 +50,9 @@ static pj_status collect(void *context, const char *text, size_t len, struct pj_
     return pji_str_ok(out, err);
 }
 
-/* The export of a study, read back as a table. */
-static pj_status read_study(const char *dir, struct pji_table *table, struct pj_error *err)
+/* The export of a study, read back as a table, and what its records say. */
+static pj_status read_study(const char *dir, struct pji_table *table, struct pji_summary *summary,
+                            struct pj_error *err)
 {
     struct pji_store *store = NULL;
     struct pji_str text = {0};
@@ -56,6 +60,8 @@ static pj_status read_study(const char *dir, struct pji_table *table, struct pj_
     if (rc)
         return rc;
     rc = pji_store_export(store, PJI_EXPORT_CSV, collect, &text, err);
+    if (!rc)
+        rc = pji_summary_make(summary, store, err);
     (void)pji_store_close(store, NULL);
     FILE *file = rc ? NULL : fmemopen(text.text, text.len, "r");
     if (!rc && !file)
@@ -114,14 +120,14 @@ static pj_status write_json(const char *path, const json_t *result, struct pj_er
     return rc;
 }
 
-static pj_status print(const json_t *result, struct pj_error *err)
+static pj_status print(const json_t *result, bool force, struct pj_error *err)
 {
     struct winsize size = {0};
     int width = 120;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 40)
         width = size.ws_col;
     struct pji_str text = {0};
-    pji_analysis_text(result, width, &text);
+    pji_analysis_text(result, width, force, &text);
     pj_status rc = pji_str_ok(&text, err);
     if (!rc && (fputs(pji_str_text(&text), stdout) == EOF || fflush(stdout) != 0))
         rc = pji_fail_errno(err, errno, "the results could not be written to standard output");
@@ -129,7 +135,9 @@ static pj_status print(const json_t *result, struct pj_error *err)
     return rc;
 }
 
-static int analyse(const struct pji_args *args, const struct pji_table *table, bool study)
+/* summary: of the study that the table comes from, or NULL */
+static int analyse(const struct pji_args *args, const struct pji_table *table,
+                   const struct pji_summary *summary)
 {
     struct pj_error err = {0};
     const char *levels[MAX_REPEATED];
@@ -137,10 +145,10 @@ static int analyse(const struct pji_args *args, const struct pji_table *table, b
     const char *emmeans[MAX_REPEATED];
     struct pji_str where = {0};
     const char *given = pji_args_get(args, "where");
-    if (study) /* results of other trials are not results of the study */
+    if (summary) /* results of other trials are not results of the study */
         pji_str_addf(&where, given ? "state == 'done' and (%s)" : "state == 'done'", given);
     struct pji_analysis request = {
-        .where = study ? pji_str_text(&where) : given,
+        .where = summary ? pji_str_text(&where) : given,
         .tests = pji_args_get(args, "tests"),
         .levels = levels,
         .n_levels = repeated(args, "levels", levels),
@@ -153,13 +161,16 @@ static int analyse(const struct pji_args *args, const struct pji_table *table, b
         .factors = repeated(args, "factor", factor),
         .emmeans = emmeans,
         .n_emmeans = repeated(args, "emmeans", emmeans),
+        .unit = pji_args_get(args, "unit"),
+        .summary = summary,
     };
     json_t *result = NULL;
     bool conclusive = true;
     pj_status rc = pji_analyse(table, &request, &result, &conclusive, &err);
     const char *json = pji_args_get(args, "json");
     if (!rc)
-        rc = json ? write_json(json, result, &err) : print(result, &err);
+        rc = json ? write_json(json, result, &err)
+                  : print(result, pji_args_has(args, "force"), &err);
     json_decref(result);
     pji_str_fini(&where);
     if (rc)
@@ -176,13 +187,15 @@ static int run(const struct pji_args *args)
         fprintf(stderr, "perjoule: analyse takes one table (CSV) or the folder of one study\n");
         return 2;
     }
+    struct pji_summary summary = {0};
     bool study = stat(args->rest[0], &st) == 0 && S_ISDIR(st.st_mode);
-    pj_status rc = study ? read_study(args->rest[0], &table, &err)
+    pj_status rc = study ? read_study(args->rest[0], &table, &summary, &err)
                          : read_table(args, args->rest[0], &table, &err);
-    if (rc)
-        return fail(&err, rc);
-    int code = analyse(args, &table, study);
-    pji_table_fini(&table);
+    int code = rc ? fail(&err, rc) : analyse(args, &table, study ? &summary : NULL);
+    if (!rc)
+        pji_table_fini(&table);
+    if (study)
+        pji_summary_fini(&summary);
     return code;
 }
 

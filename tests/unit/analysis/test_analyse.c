@@ -280,7 +280,7 @@ static void test_poor_data(void **state)
             struct pji_str text = {0};
             json_t *o = analyse(tables[i], requests[r], &ok);
             no_nan(o);
-            pji_analysis_text(o, 100, &text);
+            pji_analysis_text(o, 100, false, &text);
             assert_non_null(strstr(pji_str_text(&text), "rows"));
             assert_null(strstr(pji_str_text(&text), "nan"));
             pji_str_fini(&text);
