@@ -4,6 +4,9 @@
 #ifndef PERJOULE_ENERGY_H
 #define PERJOULE_ENERGY_H
 
+#include "perjoule/api.h"
+
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -52,10 +55,16 @@ struct pj_energy {
 };
 
 /* Combined standard uncertainty sqrt(u_ind^2 + u_com^2), J. */
-double pj_energy_u(const struct pj_energy *energy);
+PJ_API double pj_energy_u(const struct pj_energy *energy);
+
+/* Whether there is a value. What happened to it on its way is in quality and in u. */
+PJ_API bool pj_energy_valid(const struct pj_energy *energy);
 
 /* "counter", "integrated", "modelled", "constant" or "missing"; a static string. */
-const char *pj_origin_name(enum pj_origin origin);
+PJ_API const char *pj_origin_name(enum pj_origin origin);
+
+/* "wrap", "bridged", … for one flag of PJ_QUALITY_*; NULL for anything else. A static string. */
+PJ_API const char *pj_quality_name(uint32_t flag);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,8 @@
 #ifndef PERJOULE_STATUS_H
 #define PERJOULE_STATUS_H
 
+#include "perjoule/api.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -43,7 +45,7 @@ struct pj_error {
 };
 
 /* Name of a status code, e.g. "invalid input"; a static string, never NULL. */
-const char *pj_status_name(pj_status status);
+PJ_API const char *pj_status_name(pj_status status);
 
 #ifdef __cplusplus
 }

@@ -2,14 +2,13 @@
 #include "cli/instruments.h"
 
 #include "core/units.h"
-#include "sources/cpu_info.h"
+#include "sources/machine.h"
 #include "sources/table.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 static void write_log(void *context, enum pji_log_level level, const char *text)
 {
@@ -101,21 +100,6 @@ void pji_instruments_close(struct pji_instruments *instruments)
     instruments->platform_open = false;
 }
 
-static json_t *machine_facts(const struct pji_platform *platform)
-{
-    struct pji_cpu_info cpu;
-    struct utsname name;
-
-    pji_cpu_info_read(platform, &cpu);
-    if (uname(&name) < 0)
-        memset(&name, 0, sizeof name);
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:b}", "system", name.sysname,
-                     "release", name.release, "architecture", name.machine, "cpu", cpu.name,
-                     "sockets", cpu.sockets, "cores_per_socket", cpu.cores, "threads_per_socket",
-                     cpu.threads, "virtual_machine", (int)cpu.virtual_machine, "rooted",
-                     (int)platform->rooted);
-}
-
 pj_status pji_instruments_header(const struct pji_instruments *instruments, struct pji_str *out,
                                  struct pj_error *err)
 {
@@ -128,7 +112,7 @@ pj_status pji_instruments_header(const struct pji_instruments *instruments, stru
                                       .n_channels = table->n,
                                       .missing = table->missing,
                                       .n_missing = table->n_missing,
-                                      .machine = machine_facts(&instruments->platform)};
+                                      .machine = pji_machine_facts(&instruments->platform)};
     pj_status status = pji_trace_put_header(out, &header, err);
 
     json_decref(header.machine);

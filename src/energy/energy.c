@@ -13,6 +13,11 @@ double pj_energy_u(const struct pj_energy *energy)
     return hypot(energy->u_ind_j, energy->u_com_j);
 }
 
+bool pj_energy_valid(const struct pj_energy *energy)
+{
+    return energy->origin != PJ_ORIGIN_MISSING;
+}
+
 const char *pj_origin_name(enum pj_origin origin)
 {
     switch (origin) {

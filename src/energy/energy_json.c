@@ -18,6 +18,16 @@ static const struct {
 };
 enum { QUALITY_COUNT = sizeof quality_names / sizeof quality_names[0] };
 
+const char *pj_quality_name(uint32_t flag)
+{
+    for (size_t i = 0; i < QUALITY_COUNT; i++) {
+        if (quality_names[i].flag == flag) {
+            return quality_names[i].name;
+        }
+    }
+    return NULL;
+}
+
 static json_t *quality_to_json(uint32_t quality)
 {
     json_t *list = json_array();

@@ -18,6 +18,9 @@
 /* However even the steps are, the power inside one is not known to be steadier than this. */
 #define PJI_RIPPLE_REL 0.1
 
+/* Steps at each side whose power bounds what happened inside a step. */
+enum { PJI_NEIGHBOURS = 3 };
+
 /* The most that this channel's mean power over a gap can have been, mW; 0: nothing is known. */
 double pji_bound_mw(const struct pji_series *s);
 /* More than this in a step is not energy but a fault of the instrument, mW. */

@@ -47,9 +47,6 @@ static bool in_gap(const struct pji_series *s, size_t k)
     return !s->keep || (s->points[k].quality & PJI_POINT_GAP) != 0;
 }
 
-/* Steps at each side whose power bounds what happened inside a step. */
-enum { NEIGHBOURS = 3 };
-
 struct span {
     double low_mw, high_mw;
 };
@@ -64,8 +61,8 @@ static struct span span_of(const struct pji_series *s, size_t k)
         span.high_mw = fmax(own, pji_bound_mw(s));
         return span;
     }
-    size_t first = k > NEIGHBOURS ? k - NEIGHBOURS : 1;
-    size_t last = k + NEIGHBOURS < s->n ? k + NEIGHBOURS : s->n - 1;
+    size_t first = k > PJI_NEIGHBOURS ? k - PJI_NEIGHBOURS : 1;
+    size_t last = k + PJI_NEIGHBOURS < s->n ? k + PJI_NEIGHBOURS : s->n - 1;
     for (size_t i = first; i <= last; i++) {
         double mw = step_mw(s, i);
         span.low_mw = fmin(span.low_mw, mw);
