@@ -33,6 +33,7 @@ static pj_status put_meta(struct pji_store *store, const struct pji_study *study
         {"seed", seed},
         {"plan_sha256", plan->sha256},
         {"engine", study->engine->kind},
+        {"executor", study->executor.agent ? "agent" : "local"},
         {"tool", "perjoule " PJ_VERSION},
         {"created_wall_ns", wall},
     };
@@ -88,6 +89,15 @@ static pj_status put_fact(void *context, const char *key, const char *value, str
     return pji_store_put_fact(context, 0, key, value, err);
 }
 
+/* Where trials run elsewhere, our own machine is the orchestrator's; the agent tells of its own. */
+static pj_status put_own_fact(void *context, const char *key, const char *value,
+                              struct pj_error *err)
+{
+    char name[128];
+    snprintf(name, sizeof name, "orchestrator.%s", key);
+    return pji_store_put_fact(context, 0, name, value, err);
+}
+
 static pj_status fill(struct pji_store *store, const struct pji_study *study,
                       const struct pji_plan *plan, const struct pji_workload *workload,
                       struct pj_error *err)
@@ -100,7 +110,7 @@ static pj_status fill(struct pji_store *store, const struct pji_study *study,
     if (status == PJ_OK)
         status = put_plan(store, study, plan, err);
     if (status == PJ_OK)
-        status = pji_manifest_machine(put_fact, store, err);
+        status = pji_manifest_machine(study->executor.agent ? put_own_fact : put_fact, store, err);
     if (status == PJ_OK)
         status = pji_store_commit(store, err);
     if (status != PJ_OK)
@@ -198,8 +208,8 @@ static pj_status preflight_levels(void *context, const char *const *levels, stru
 
 pj_status pji_study_preflight(const struct pji_study *study, struct pj_error *err)
 {
-    if (study->engine->preflight == NULL)
-        return PJ_OK;
+    if (study->engine->preflight == NULL || study->executor.agent)
+        return PJ_OK; /* the agent looks on its own machine */
     bool *used = pji_zalloc(study->n_factors + 1, sizeof *used, err);
     if (used == NULL)
         return PJ_ENOMEM;

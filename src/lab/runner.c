@@ -4,6 +4,7 @@
 #include "core/array.h"
 #include "core/units.h"
 #include "engine/keeper.h"
+#include "lab/remote.h"
 #include "platform/process.h"
 
 #include <math.h>
@@ -59,7 +60,14 @@ pj_status pji_study_recover(struct pji_store *store, const struct pji_log *log,
 {
     struct recovery r = {.store = store, .log = log};
     pji_boot_id(r.boot_id, sizeof r.boot_id);
-    pj_status status = pji_store_each_running(store, collect, &r, err);
+    char *executor = NULL;
+    pj_status status = pji_store_get_meta(store, "executor", &executor, err);
+    bool remote = status == PJ_OK && executor != NULL && strcmp(executor, "agent") == 0;
+    free(executor);
+    if (remote)
+        return PJ_OK;
+    if (status == PJ_OK || status == PJI_STORE_NONE)
+        status = pji_store_each_running(store, collect, &r, err);
     for (size_t i = 0; i < r.n && status == PJ_OK; i++) {
         /* Keepers first: they take their trees with them; then what may have escaped. */
         status = pji_store_each_process(store, r.attempts[i], end_leftover, &r, err);
@@ -190,7 +198,9 @@ static pj_status run_trial(const struct pji_run_env *env, const struct pji_study
                                                                              : (double)NAN};
         struct pji_trial_outcome outcome;
         pj_status status =
-            pji_trial_run(env, study, workload, store, trial, &position, &outcome, err);
+            env->remote != NULL
+                ? pji_remote_trial(env->remote, workload, trial, &position, &outcome, err)
+                : pji_trial_run(env, study, workload, store, trial, &position, &outcome, err);
         if (status != PJ_OK)
             return status;
         progress->attempts_run++;
@@ -199,10 +209,10 @@ static pj_status run_trial(const struct pji_run_env *env, const struct pji_study
         trial->state = outcome.state;
         if (outcome.state == PJI_TRIAL_FAILED)
             trial->failures++;
-        if (outcome.disk_full) {
-            summary->disk_full = true;
+        summary->disk_full |= outcome.disk_full;
+        summary->agent_lost |= outcome.agent_lost;
+        if (outcome.disk_full || outcome.agent_lost)
             return PJ_OK;
-        }
     }
     return PJ_OK;
 }
@@ -241,20 +251,28 @@ pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *s
     run_env.digests = &digests;
     *summary = (struct pji_run_summary){0};
     pj_status status = pji_store_each_trial(store, copy_trial, &rows, err);
+    if (status == PJ_OK && study->executor.agent)
+        status = pji_remote_open(&run_env.remote, env, study, store, err);
+    if (status == PJ_ECANCELED) {
+        summary->interrupted = true; /* while waiting for the agent */
+        pji_error_clear(err);
+        status = PJ_OK;
+    }
     for (size_t i = 0; i < rows.n; i++)
         progress.finished += to_do(&rows.rows[i].trial, study->limits.attempts) ? 0 : 1;
-    for (size_t i = 0; i < rows.n && status == PJ_OK; i++) {
+    for (size_t i = 0; i < rows.n && status == PJ_OK && !summary->interrupted; i++) {
         struct pji_trial *trial = &rows.rows[i].trial;
         if (!to_do(trial, study->limits.attempts))
             continue;
         status = run_trial(&run_env, study, workload, store, trial, &rows, &progress, summary, err);
-        if (summary->interrupted || summary->disk_full)
+        if (summary->interrupted || summary->disk_full || summary->agent_lost)
             break;
         progress.finished++;
     }
     if (status == PJ_OK)
         summarise(&rows, summary);
     rows_fini(&rows);
+    pji_remote_close(run_env.remote);
     pji_digest_cache_fini(&digests);
     return status;
 }

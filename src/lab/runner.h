@@ -27,13 +27,14 @@ pj_status pji_study_reopen(struct pji_study *study, struct pji_store *store, str
 pj_status pji_study_same_items(struct pji_store *store, const struct pji_workload *workload,
                                struct pj_error *err);
 
-/* Ends processes that a dead runner left behind (by pid and start time) and closes its attempts. */
+/* Ends processes that a dead runner left behind (by pid and start time) and closes its attempts.
+ * Attempts on a testbed stay open: pji_study_run asks its agent for them. */
 pj_status pji_study_recover(struct pji_store *store, const struct pji_log *log,
                             struct pj_error *err);
 
 struct pji_run_summary {
     size_t planned, done, failed, invalid; /* states after the run */
-    bool interrupted, disk_full;
+    bool interrupted, disk_full, agent_lost;
 };
 
 pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *study,

@@ -123,7 +123,7 @@ static void set_defaults(struct pji_study *study)
 
 static const char *const study_keys[] = {"study",  "question", "factors", "exclude", "repetitions",
                                          "order",  "engine",   "load",    "task",    "phases",
-                                         "limits", "meter",    NULL};
+                                         "limits", "meter",    "executor", NULL};
 
 static const struct pji_yaml *need(struct pji_study *study, const char *key, const char *example)
 {
@@ -274,6 +274,8 @@ static void parse_root(struct pji_study *study)
         parse_limits(study, pji_yaml_get(root, "limits"));
     if (pji_yaml_get(root, "meter"))
         parse_meter(study, pji_yaml_get(root, "meter"));
+    if (pji_yaml_get(root, "executor"))
+        pji_parse_executor(study, pji_yaml_get(root, "executor"));
     if (study->errors.n == 0)
         warn_unused(study);
 }
@@ -324,6 +326,7 @@ void pji_study_fini(struct pji_study *study)
 {
     free_tasks(study);
     free_design(study);
+    pji_executor_fini(&study->executor);
     pji_yaml_fini(&study->doc);
     free(study->path);
     free(study->dir);

@@ -55,6 +55,19 @@ struct pji_limits {
     int64_t attempts; /* failed attempts of one trial before the runner gives it up */
 };
 
+/* Where trials run: here, or on a testbed through its agent (docs/agent-api.md). */
+struct pji_executor {
+    bool agent;
+    bool plain_http;      /* unencrypted to another machine, said explicitly */
+    char *url;            /* "https://testbed:7411" */
+    char *token_file;     /* below the study's folder unless absolute; NULL: token_env */
+    char *token_env;      /* name of the variable that holds the token */
+    char *ca_file;        /* certificates to trust, NULL: the system's */
+    int64_t heartbeat_ns; /* between two questions to the agent */
+    int64_t reply_ns;     /* how long one answer may take */
+    int64_t lost_ns;      /* no answer for so long: the attempt is failed(agent_lost) */
+};
+
 struct pji_study {
     char *path, *dir; /* the study file and its folder */
     char *text;       /* its bytes, stored with the study */
@@ -74,6 +87,7 @@ struct pji_study {
     size_t n_tasks;
     struct pji_phases phases;
     struct pji_limits limits;
+    struct pji_executor executor;
     int64_t meter_interval_ns;
     struct pji_problems errors, warnings;
 };

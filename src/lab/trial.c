@@ -187,6 +187,9 @@ static pj_status prepare(struct attempt *a)
     if (status == PJ_OK)
         status =
             pji_study_settings(a->study, a->trial->levels, &a->settings, &a->n_settings, &a->error);
+    if (status == PJ_OK && a->env->allow != NULL)
+        status = a->env->allow(a->env->allow_context, a->ops->kind, a->settings, a->n_settings,
+                               &a->error);
     if (status == PJ_OK)
         status = make_env(a);
     if (status == PJ_OK)

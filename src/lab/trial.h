@@ -23,6 +23,12 @@ struct pji_run_env {
     const struct pji_log *log;
     int stop_fd;                      /* readable: finish cleanly */
     struct pji_digest_cache *digests; /* set by pji_study_run; NULL: none */
+    struct pji_remote *remote;        /* set by pji_study_run where trials run on a testbed */
+    /* On a testbed: puts what its owner allows in the place of what the study asks for. NULL: the
+     * study decides. */
+    pj_status (*allow)(void *context, const char *kind, struct pji_setting *settings, size_t n,
+                       struct pj_error *err);
+    void *allow_context;
     /* Value of an environment variable (API keys); the library itself never reads them. */
     const char *(*lookup)(const char *name);
     void (*event)(void *context, const struct pji_run_event *event); /* may be NULL */
@@ -57,6 +63,7 @@ struct pji_trial_outcome {
     enum pji_trial_state state; /* DONE, FAILED, INVALID, or PLANNED: interrupted by the user */
     char reason[160];           /* "engine_start", gate codes, … */
     bool disk_full;             /* the run must stop */
+    bool agent_lost;            /* likewise: no attempt was begun */
     double energy_j;            /* whole trial, NaN: unknown */
 };
 

@@ -26,6 +26,7 @@ struct pji_http_request {
     size_t body_len;
     const char *content_type; /* NULL: application/json when there is a body */
     const char *bearer;       /* API key, NULL: none; never logged */
+    const char *ca_file;      /* certificates to trust for https, NULL: the system's */
     int64_t timeout_ns;       /* from the start of the request to its end; 0: 60 s */
     void *context;
     /* Once, before the first byte of the body: HTTP status and Content-Type ("" when there is
@@ -50,6 +51,28 @@ enum { PJI_HTTP_WOKEN = 1 };
 pj_status pji_http_poll(struct pji_http *http, int64_t timeout_ns, int extra_fd,
                         struct pj_error *err);
 int64_t pji_http_now_ns(const struct pji_http *http); /* the clock of all its time stamps */
+
+/* One whole exchange, body collected (NUL-terminated). */
+struct pji_http_exchange {
+    const char *method, *url;
+    const char *bearer, *ca_file; /* NULL: none, the system's */
+    const char *body;             /* NULL: none */
+    size_t body_len;
+    int64_t timeout_ns; /* 0: 60 s */
+    size_t limit;       /* bytes of the answer, else PJ_EPEER */
+    bool has_stop_fd;
+    int stop_fd; /* readable: PJ_ECANCELED */
+};
+struct pji_http_answer {
+    char *body; /* caller frees */
+    size_t len;
+    long http_status;
+};
+/* Any HTTP status is PJ_OK; no answer in time is PJ_ETIMEOUT, any other failure to get one PJ_EPEER.
+ * *http (NULL: opened) is kept for the next exchange on the same connection; after a failure it is
+ * closed and NULL. */
+pj_status pji_http_exchange(struct pji_http **http, const struct pji_http_exchange *what,
+                            struct pji_http_answer *answer, struct pj_error *err);
 
 /* One whole request, body collected (at most limit bytes, else PJ_EPEER; NUL-terminated; caller
  * frees). For health and metrics: any HTTP status is PJ_OK; no answer in time is PJ_ETIMEOUT, any

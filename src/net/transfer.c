@@ -190,6 +190,8 @@ pj_status pji_transfer_prepare(struct pji_transfer *t, const struct pji_http_req
     if (status)
         return status;
     set_body(t, r);
+    if (r->ca_file)
+        curl_easy_setopt(t->easy, CURLOPT_CAINFO, r->ca_file);
     t->timeout_ns = r->timeout_ns > 0 ? r->timeout_ns : DEFAULT_TIMEOUT_S * PJI_NS_PER_S;
     int64_t timeout_ms = t->timeout_ns / PJI_NS_PER_MS + (t->timeout_ns % PJI_NS_PER_MS != 0);
     long limit_ms = timeout_ms > INT_MAX ? INT_MAX : (long)timeout_ms;

@@ -291,4 +291,10 @@ pj_status pji_store_each_fact(struct pji_store *store, int64_t attempt, pji_stor
 pj_status pji_store_each_artefact(struct pji_store *store, int64_t attempt,
                                   pji_store_artefact_fn *fn, void *context, struct pj_error *err);
 
+/* Adds every record of an attempt of another store (phases, energies, requests, answers, metrics,
+ * gates, facts; neither processes nor artefacts) to a running attempt of this one. Call it inside a
+ * transaction. */
+pj_status pji_store_copy_records(struct pji_store *to, int64_t attempt, struct pji_store *from,
+                                 int64_t from_attempt, struct pj_error *err);
+
 #endif
