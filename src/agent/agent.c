@@ -99,8 +99,8 @@ static pj_status agent_open(struct pji_agent *agent, struct pj_error *err)
     if (status == PJ_OK)
         status = pji_policy_read(&agent->policy, agent->config->policy, err);
     if (status == PJ_OK)
-        status = pji_spool_open(&agent->spool, agent->config->state_dir, agent->config->env->log,
-                                err);
+        status =
+            pji_jobs_open(&agent->spool, agent->config->state_dir, agent->config->env->log, err);
     if (status == PJ_OK) {
         status = open_token(agent, err);
         if (status == PJ_OK)
@@ -110,7 +110,7 @@ static pj_status agent_open(struct pji_agent *agent, struct pj_error *err)
         if (status == PJ_OK)
             status = pji_agent_recover(agent, err);
         if (status != PJ_OK)
-            pji_spool_close(&agent->spool);
+            pji_jobs_close(&agent->spool);
     }
     return status;
 }
@@ -204,7 +204,7 @@ pj_status pji_agent_run(const struct pji_agent_config *config, struct pj_error *
     pj_status status = agent_open(&agent, err);
     if (status == PJ_OK) {
         status = listen_and_serve(&agent, err);
-        pji_spool_close(&agent.spool);
+        pji_jobs_close(&agent.spool);
     }
     pji_policy_fini(&agent.policy);
     pji_digest_cache_fini(&agent.digests);

@@ -28,8 +28,8 @@ struct pji_agent_config {
 /* Serves until stop_fd is readable. */
 pj_status pji_agent_run(const struct pji_agent_config *config, struct pj_error *err);
 
-/* Route number `index` of the API: "METHOD PATH" with {names} for its variable parts; NULL behind the
- * last. */
+/* Route number `index` of the API: "METHOD PATH" with {names} for its variable parts; NULL behind
+ * the last. */
 const char *pji_agent_route(size_t index);
 
 #endif

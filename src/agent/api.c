@@ -92,8 +92,7 @@ static int64_t clock_ns(clockid_t clock)
 static void put_clock(json_t *object)
 {
     json_t *clock = json_object();
-    json_object_set_new(clock, "monotonic_ns",
-                        json_integer((json_int_t)clock_ns(CLOCK_MONOTONIC)));
+    json_object_set_new(clock, "monotonic_ns", json_integer((json_int_t)clock_ns(CLOCK_MONOTONIC)));
     json_object_set_new(clock, "wall_ns", json_integer((json_int_t)clock_ns(CLOCK_REALTIME)));
     json_object_set_new(object, "clock", clock);
 }
@@ -182,8 +181,8 @@ static bool read_message(struct call *c, const struct route *route)
         refuse(c, 400, "malformed", err.code != 0 ? err.text : "the body must be a JSON object");
         return false;
     }
-    if (c->id.nonce[0] != '\0' && (pji_job_id_get(c->message, &id, &err) != PJ_OK ||
-                                   !pji_job_id_same(&id, &c->id))) {
+    if (c->id.nonce[0] != '\0' &&
+        (pji_job_id_get(c->message, &id, &err) != PJ_OK || !pji_job_id_same(&id, &c->id))) {
         refuse(c, 400, "identity",
                "study, trial, attempt and nonce of the body are not those of the path");
         return false;
@@ -219,12 +218,10 @@ static void get_agent(struct call *c)
     json_object_set_new(object, "boot_id", json_string(boot_id));
     json_object_set_new(object, "transport", json_string(a->transport));
     json_object_set_new(object, "running", json_boolean(a->running != NULL));
-    json_object_set_new(
-        object, "queued",
-        json_integer((json_int_t)pji_spool_count(&a->spool, PJI_JOB_QUEUED)));
-    json_object_set_new(
-        object, "results",
-        json_integer((json_int_t)pji_spool_count(&a->spool, PJI_JOB_FINISHED)));
+    json_object_set_new(object, "queued",
+                        json_integer((json_int_t)pji_jobs_count(&a->spool, PJI_JOB_QUEUED)));
+    json_object_set_new(object, "results",
+                        json_integer((json_int_t)pji_jobs_count(&a->spool, PJI_JOB_FINISHED)));
     json_object_set(object, "machine", a->machine);
     put_clock(object);
     say(c->reply, 200, object);
@@ -257,8 +254,7 @@ static pj_status check_levels(void *context, const char *const *levels, struct p
     k->n++;
     pj_status status = pji_study_settings(k->study, levels, &settings, &n, err);
     if (status == PJ_OK)
-        status =
-            pji_policy_allow(&k->agent->policy, k->study->engine->kind, settings, n, err);
+        status = pji_policy_allow(&k->agent->policy, k->study->engine->kind, settings, n, err);
     if (status == PJ_OK)
         status = k->study->engine->check(settings, n, err);
     if (status == PJ_OK && k->study->engine->preflight != NULL)
@@ -299,8 +295,7 @@ static void post_check(struct call *c)
     struct pji_order order;
     struct checking k = {.agent = c->agent, .study = &order.study};
     pj_status status = pji_order_read(c->agent, c->message, false, &order, &err);
-    bool *used =
-        status == PJ_OK ? pji_zalloc(order.study.n_factors + 1, sizeof *used, &err) : NULL;
+    bool *used = status == PJ_OK ? pji_zalloc(order.study.n_factors + 1, sizeof *used, &err) : NULL;
     if (status == PJ_OK && used == NULL)
         status = PJ_ENOMEM;
     if (status == PJ_OK) {
@@ -340,12 +335,12 @@ static json_t *job_json(const struct pji_job *job)
 /* NULL: an answer was given. */
 static struct pji_job *need_job(struct call *c)
 {
-    struct pji_job *job = pji_spool_find(&c->agent->spool, &c->id);
+    struct pji_job *job = pji_jobs_find(&c->agent->spool, &c->id);
     if (job != NULL && !job->discarded)
         return job;
-    if (job != NULL || pji_spool_retired(&c->agent->spool, &c->id))
+    if (job != NULL || pji_jobs_retired(&c->agent->spool, &c->id))
         refuse(c, 410, "retired", "this attempt was acknowledged or discarded before");
-    else if (pji_spool_contradicts(&c->agent->spool, &c->id))
+    else if (pji_jobs_contradicts(&c->agent->spool, &c->id))
         refuse(c, 409, "foreign", "this attempt is known with another trial or nonce");
     else
         refuse(c, 404, "unknown_job", "this agent knows no such attempt");
@@ -383,14 +378,14 @@ static void get_jobs(struct call *c)
 
 static bool may_queue(struct call *c)
 {
-    const struct pji_spool *spool = &c->agent->spool;
-    if (pji_spool_retired(spool, &c->id))
+    const struct pji_jobs *spool = &c->agent->spool;
+    if (pji_jobs_retired(spool, &c->id))
         refuse(c, 410, "retired", "this attempt was acknowledged or discarded before");
-    else if (pji_spool_contradicts(spool, &c->id))
+    else if (pji_jobs_contradicts(spool, &c->id))
         refuse(c, 409, "foreign", "this attempt is known with another trial or nonce");
-    else if (pji_spool_count(spool, PJI_JOB_QUEUED) >= QUEUE_MOST)
+    else if (pji_jobs_count(spool, PJI_JOB_QUEUED) >= QUEUE_MOST)
         refuse(c, 429, "busy", "one job runs or waits already: ask again later");
-    else if (pji_spool_count(spool, PJI_JOB_FINISHED) >= PJI_SPOOL_RESULTS)
+    else if (pji_jobs_count(spool, PJI_JOB_FINISHED) >= PJI_JOBS_RESULTS)
         refuse(c, 507, "spool_full", "too many results wait for their acknowledgement");
     else
         return true;
@@ -401,7 +396,7 @@ static void put_job(struct call *c)
 {
     struct pj_error err = {0};
     struct pji_order order = {0};
-    struct pji_job *job = pji_spool_find(&c->agent->spool, &c->id);
+    struct pji_job *job = pji_jobs_find(&c->agent->spool, &c->id);
     if (job != NULL && !job->discarded) {
         say(c->reply, 200, job_json(job)); /* said before: nothing changes */
         return;
@@ -417,7 +412,7 @@ static void put_job(struct call *c)
         status = pji_order_allowed(c->agent, &order.study, order.levels, &err);
     if (status != PJ_OK)
         refuse_order(c, status, &err);
-    else if ((status = pji_spool_add(&c->agent->spool, &c->id, c->message, &job, &err)) != PJ_OK)
+    else if ((status = pji_jobs_add(&c->agent->spool, &c->id, c->message, &job, &err)) != PJ_OK)
         refuse(c, status == PJ_ENOSPC ? 507 : 500, status == PJ_ENOSPC ? "disk_full" : "internal",
                err.text);
     else
@@ -428,7 +423,7 @@ static void put_job(struct call *c)
 static void retire(struct call *c, struct pji_job *job, const char *why)
 {
     struct pj_error err = {0};
-    if (pji_spool_retire(&c->agent->spool, job, why, &err) != PJ_OK) {
+    if (pji_jobs_retire(&c->agent->spool, job, why, &err) != PJ_OK) {
         refuse(c, 500, "internal", err.text);
         return;
     }
@@ -482,7 +477,8 @@ static bool read_range(struct call *c, int64_t size_b, int64_t *offset, int64_t 
     if ((from != NULL && pji_num_parse_i64(from, strlen(from), offset, NULL) != PJ_OK) ||
         (most != NULL && pji_num_parse_i64(most, strlen(most), len, NULL) != PJ_OK) ||
         *offset < 0 || *offset > size_b || *len < 0 || *len > PIECE_MOST) {
-        refuse(c, 416, "range", "offset and length must lie within the file, at most 4 MiB at once");
+        refuse(c, 416, "range",
+               "offset and length must lie within the file, at most 4 MiB at once");
         return false;
     }
     if (*len > size_b - *offset)
@@ -526,7 +522,7 @@ static void get_file(struct call *c)
         pji_str_add(&below, "/work/study.sqlite");
     else
         pji_str_addf(&below, "/work/artefacts/1/%s", job->result.files[index].name);
-    char *path = pji_spool_path(&c->agent->spool, job, pji_str_text(&below), NULL);
+    char *path = pji_jobs_path(&c->agent->spool, job, pji_str_text(&below), NULL);
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (fd < 0 || !read_piece(fd, offset, (size_t)len, &c->reply->body)) {
         pji_str_clear(&c->reply->body);

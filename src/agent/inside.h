@@ -12,7 +12,7 @@ struct pji_agent {
     const struct pji_agent_config *config;
     struct pji_policy policy;
     struct pji_token token;
-    struct pji_spool spool; /* its lock also guards `running` and `stopping` */
+    struct pji_jobs spool; /* its lock also guards `running` and `stopping` */
     struct pji_job *running;
     bool stopping;
     int cancel_fd; /* eventfd: ends the job that runs */
@@ -29,7 +29,8 @@ struct pji_order {
     const char **levels; /* one for each factor, borrowed from the JSON */
     int64_t cell, block, repetition;
 };
-/* with_trial: levels and the trial's numbers too. PJ_EACCESS: not allowed here; PJ_EINVAL: wrong. */
+/* with_trial: levels and the trial's numbers too. PJ_EACCESS: not allowed here; PJ_EINVAL: wrong.
+ */
 pj_status pji_order_read(const struct pji_agent *agent, const json_t *message, bool with_trial,
                          struct pji_order *order, struct pj_error *err);
 void pji_order_fini(struct pji_order *order);

@@ -175,7 +175,7 @@ static void conclude(struct pji_agent *agent, struct pji_job *job, struct pji_re
 {
     struct pj_error err = {0};
     struct listing l = {.result = result};
-    l.work = pji_spool_path(&agent->spool, job, "/work", &err);
+    l.work = pji_jobs_path(&agent->spool, job, "/work", &err);
     pj_status status = l.work != NULL ? PJ_OK : PJ_ENOMEM;
     if (status == PJ_OK && with_files)
         status = list_files(&l, &job->id, &err);
@@ -188,13 +188,13 @@ static void conclude(struct pji_agent *agent, struct pji_job *job, struct pji_re
     status = pji_result_digest(&job->id, result, result->digest, &err);
     pthread_mutex_lock(&agent->spool.lock);
     if (status == PJ_OK)
-        status = pji_spool_finish(&agent->spool, job, result, &err);
+        status = pji_jobs_finish(&agent->spool, job, result, &err);
     if (status != PJ_OK) { /* a full disk: what we have is in memory at least */
         pji_log(agent->spool.log, PJI_LOG_ERROR, "%s", err.text);
         job->result = *result;
         job->state = PJI_JOB_FINISHED;
     }
-    if (job->discarded && pji_spool_retire(&agent->spool, job, "discarded", &err) != PJ_OK)
+    if (job->discarded && pji_jobs_retire(&agent->spool, job, "discarded", &err) != PJ_OK)
         pji_log(agent->spool.log, PJI_LOG_ERROR, "%s", err.text);
     agent->running = NULL;
     pthread_mutex_unlock(&agent->spool.lock);
@@ -295,13 +295,22 @@ static pj_status run_order(struct run *r, const json_t *message, struct pji_orde
     struct pji_workload workload = {0};
     struct pji_store *store = NULL;
     struct pji_trial_outcome outcome = {0};
-    struct pji_run_event position = {.index = 1, .n = 1, .trial = r->job->id.trial,
-                                     .treatment = "", .phase = "", .reason = "",
-                                     .power_w = (double)NAN, .energy_j = (double)NAN,
+    struct pji_run_event position = {.index = 1,
+                                     .n = 1,
+                                     .trial = r->job->id.trial,
+                                     .treatment = "",
+                                     .phase = "",
+                                     .reason = "",
+                                     .power_w = (double)NAN,
+                                     .energy_j = (double)NAN,
                                      .eta_s = (double)NAN};
-    struct pji_trial trial = {.id = r->job->id.trial, .cell = order->cell, .block = order->block,
-                              .repetition = order->repetition, .state = PJI_TRIAL_PLANNED,
-                              .reason = "", .levels = order->levels};
+    struct pji_trial trial = {.id = r->job->id.trial,
+                              .cell = order->cell,
+                              .block = order->block,
+                              .repetition = order->repetition,
+                              .state = PJI_TRIAL_PLANNED,
+                              .reason = "",
+                              .levels = order->levels};
     struct pji_run_env env = *agent->config->env;
     env.stop_fd = agent->cancel_fd;
     env.digests = &agent->digests;
@@ -315,8 +324,8 @@ static pj_status run_order(struct run *r, const json_t *message, struct pji_orde
     if (status == PJ_OK)
         status = make_store(&store, work, order, &trial, env.log, err);
     if (status == PJ_OK)
-        status = pji_trial_run(&env, &order->study, &workload, store, &trial, &position, &outcome,
-                               err);
+        status =
+            pji_trial_run(&env, &order->study, &workload, store, &trial, &position, &outcome, err);
     if (store != NULL) {
         pj_status closed = pji_store_close(store, err);
         status = status == PJ_OK ? closed : status;
@@ -333,7 +342,7 @@ static json_t *read_order(const struct pji_agent *agent, const struct pji_job *j
     char *text = NULL;
     size_t len = 0;
     json_t *out = NULL;
-    char *path = pji_spool_path(&agent->spool, job, "/job.json", err);
+    char *path = pji_jobs_path(&agent->spool, job, "/job.json", err);
     if (path != NULL && pji_read_file(path, ORDER_MOST, &text, &len, err) == PJ_OK)
         out = pji_json_parse(text, len, path, err);
     free(text);
@@ -349,7 +358,7 @@ static void run_job(struct pji_agent *agent, struct pji_job *job)
     struct run r = {agent, job};
     char text[80];
     json_t *message = read_order(agent, job, &err);
-    char *work = pji_spool_path(&agent->spool, job, "/work", &err);
+    char *work = pji_jobs_path(&agent->spool, job, "/work", &err);
     pj_status status = message != NULL && work != NULL ? PJ_OK : PJ_EIO;
     if (status == PJ_OK)
         status = pji_order_read(agent, message, true, &order, &err);
@@ -406,7 +415,7 @@ static void recover_job(struct pji_agent *agent, struct pji_job *job)
     struct pj_error err = {0};
     struct pji_store *store = NULL;
     struct pj_error why = {0};
-    char *work = pji_spool_path(&agent->spool, job, "/work", &err);
+    char *work = pji_jobs_path(&agent->spool, job, "/work", &err);
     pji_error_set(&why, PJ_EPEER, 0, "the agent died while the trial was running");
     struct pji_result result = failure("agent_died", &why);
     pj_status status = work != NULL ? PJ_OK : PJ_ENOMEM;

@@ -255,13 +255,12 @@ pj_status pji_policy_items(const struct pji_policy *policy, struct pji_study *st
     const struct pji_yaml *tasks = pji_yaml_get(&policy->doc.root, "tasks");
     for (size_t i = 0; i < study->n_tasks; i++) {
         struct pji_task_spec *spec = &study->tasks[i];
-        const struct pji_yaml *value =
-            tasks != NULL ? pji_yaml_get(tasks, spec->items_path) : NULL;
+        const struct pji_yaml *value = tasks != NULL ? pji_yaml_get(tasks, spec->items_path) : NULL;
         char excerpt[PJI_EXCERPT];
         if (value == NULL)
-            return pji_fail(
-                err, PJ_EACCESS, "this agent's configuration does not allow the items '%s'",
-                pji_excerpt(spec->items_path, strlen(spec->items_path), excerpt));
+            return pji_fail(err, PJ_EACCESS,
+                            "this agent's configuration does not allow the items '%s'",
+                            pji_excerpt(spec->items_path, strlen(spec->items_path), excerpt));
         char *path = our_path(policy, value->text, err);
         if (path == NULL)
             return PJ_ENOMEM;

@@ -1,9 +1,9 @@
 /* agent/policy.h - what this testbed's owner lets an orchestrator run (docs/agent-api.md).
  *
  * A study asks for engines, models and items by words. Each word is looked up here and what stands
- * here is used: nothing that came over the wire becomes a program, an argument, an address or a file
- * name. Only settings that are allowed as `number` take over the study's own value, and that must be
- * a whole number, on or off.
+ * here is used: nothing that came over the wire becomes a program, an argument, an address or a
+ * file name. Only settings that are allowed as `number` take over the study's own value, and that
+ * must be a whole number, on or off.
  */
 #ifndef PJI_AGENT_POLICY_H
 #define PJI_AGENT_POLICY_H

@@ -30,8 +30,8 @@ const char *pji_job_state_name(enum pji_job_state state)
     return "?";
 }
 
-char *pji_spool_path(const struct pji_spool *spool, const struct pji_job *job, const char *below,
-                     struct pj_error *err)
+char *pji_jobs_path(const struct pji_jobs *spool, const struct pji_job *job, const char *below,
+                    struct pj_error *err)
 {
     struct pji_str path = {0};
     pji_str_addf(&path, "%s/jobs/%lld%s", spool->dir, (long long)job->number, below);
@@ -40,7 +40,7 @@ char *pji_spool_path(const struct pji_spool *spool, const struct pji_job *job, c
     return out;
 }
 
-static char *own_path(const struct pji_spool *spool, const char *name, struct pj_error *err)
+static char *own_path(const struct pji_jobs *spool, const char *name, struct pj_error *err)
 {
     struct pji_str path = {0};
     pji_str_addf(&path, "%s/%s", spool->dir, name);
@@ -51,7 +51,7 @@ static char *own_path(const struct pji_spool *spool, const char *name, struct pj
 
 /* ---- looking ---- */
 
-struct pji_job *pji_spool_find(struct pji_spool *spool, const struct pji_job_id *id)
+struct pji_job *pji_jobs_find(struct pji_jobs *spool, const struct pji_job_id *id)
 {
     struct pji_job *job = spool->jobs;
     while (job != NULL && !pji_job_id_same(&job->id, id))
@@ -59,7 +59,7 @@ struct pji_job *pji_spool_find(struct pji_spool *spool, const struct pji_job_id 
     return job;
 }
 
-bool pji_spool_retired(const struct pji_spool *spool, const struct pji_job_id *id)
+bool pji_jobs_retired(const struct pji_jobs *spool, const struct pji_job_id *id)
 {
     for (size_t i = 0; i < spool->n_retired; i++)
         if (pji_job_id_same(&spool->retired[i], id))
@@ -72,7 +72,7 @@ static bool contradicts(const struct pji_job_id *a, const struct pji_job_id *b)
     return strcmp(a->study, b->study) == 0 && a->attempt == b->attempt && !pji_job_id_same(a, b);
 }
 
-bool pji_spool_contradicts(const struct pji_spool *spool, const struct pji_job_id *id)
+bool pji_jobs_contradicts(const struct pji_jobs *spool, const struct pji_job_id *id)
 {
     for (const struct pji_job *job = spool->jobs; job != NULL; job = job->next)
         if (contradicts(&job->id, id))
@@ -83,7 +83,7 @@ bool pji_spool_contradicts(const struct pji_spool *spool, const struct pji_job_i
     return false;
 }
 
-size_t pji_spool_count(const struct pji_spool *spool, enum pji_job_state state)
+size_t pji_jobs_count(const struct pji_jobs *spool, enum pji_job_state state)
 {
     size_t n = 0;
     for (const struct pji_job *job = spool->jobs; job != NULL; job = job->next)
@@ -93,7 +93,7 @@ size_t pji_spool_count(const struct pji_spool *spool, enum pji_job_state state)
 
 /* ---- changing ---- */
 
-static void append(struct pji_spool *spool, struct pji_job *job)
+static void append(struct pji_jobs *spool, struct pji_job *job)
 {
     struct pji_job **at = &spool->jobs;
     while (*at != NULL && (*at)->number < job->number)
@@ -114,16 +114,15 @@ static pj_status write_json(const char *path, const json_t *value, struct pj_err
     return status;
 }
 
-pj_status pji_spool_add(struct pji_spool *spool, const struct pji_job_id *id, const json_t *order,
-                        struct pji_job **out, struct pj_error *err)
+pj_status pji_jobs_add(struct pji_jobs *spool, const struct pji_job_id *id, const json_t *order,
+                       struct pji_job **out, struct pj_error *err)
 {
     struct pji_job *job = pji_zalloc(1, sizeof *job, err);
     if (job == NULL)
         return PJ_ENOMEM;
-    *job = (struct pji_job){
-        .id = *id, .number = spool->next_number++, .power_w = (double)NAN};
-    char *dir = pji_spool_path(spool, job, "", err);
-    char *path = pji_spool_path(spool, job, "/job.json", err);
+    *job = (struct pji_job){.id = *id, .number = spool->next_number++, .power_w = (double)NAN};
+    char *dir = pji_jobs_path(spool, job, "", err);
+    char *path = pji_jobs_path(spool, job, "/job.json", err);
     char *jobs = own_path(spool, "jobs", err);
     pj_status status = dir != NULL && path != NULL && jobs != NULL ? PJ_OK : PJ_ENOMEM;
     if (status == PJ_OK)
@@ -147,10 +146,10 @@ pj_status pji_spool_add(struct pji_spool *spool, const struct pji_job_id *id, co
     return status;
 }
 
-pj_status pji_spool_finish(struct pji_spool *spool, struct pji_job *job,
-                           const struct pji_result *result, struct pj_error *err)
+pj_status pji_jobs_finish(struct pji_jobs *spool, struct pji_job *job,
+                          const struct pji_result *result, struct pj_error *err)
 {
-    char *path = pji_spool_path(spool, job, "/result.json", err);
+    char *path = pji_jobs_path(spool, job, "/result.json", err);
     json_t *object = json_object();
     if (path == NULL || object == NULL) {
         free(path);
@@ -170,17 +169,17 @@ pj_status pji_spool_finish(struct pji_spool *spool, struct pji_job *job,
     return status;
 }
 
-static pj_status remember_retired(struct pji_spool *spool, const struct pji_job_id *id,
+static pj_status remember_retired(struct pji_jobs *spool, const struct pji_job_id *id,
                                   struct pj_error *err)
 {
-    pj_status status = pji_array_reserve(&spool->retired, &spool->cap_retired,
-                                         spool->n_retired + 1, sizeof *spool->retired, err);
+    pj_status status = pji_array_reserve(&spool->retired, &spool->cap_retired, spool->n_retired + 1,
+                                         sizeof *spool->retired, err);
     if (status == PJ_OK)
         spool->retired[spool->n_retired++] = *id;
     return status;
 }
 
-static pj_status log_retired(struct pji_spool *spool, const struct pji_job_id *id, const char *why,
+static pj_status log_retired(struct pji_jobs *spool, const struct pji_job_id *id, const char *why,
                              struct pj_error *err)
 {
     char line[PJI_JOB_PATH + 32];
@@ -200,10 +199,10 @@ static pj_status log_retired(struct pji_spool *spool, const struct pji_job_id *i
     return status;
 }
 
-pj_status pji_spool_retire(struct pji_spool *spool, struct pji_job *job, const char *why,
-                           struct pj_error *err)
+pj_status pji_jobs_retire(struct pji_jobs *spool, struct pji_job *job, const char *why,
+                          struct pj_error *err)
 {
-    char *dir = pji_spool_path(spool, job, "", err);
+    char *dir = pji_jobs_path(spool, job, "", err);
     pj_status status = dir != NULL ? log_retired(spool, &job->id, why, err) : PJ_ENOMEM;
     if (status == PJ_OK)
         status = remember_retired(spool, &job->id, err);
@@ -222,7 +221,7 @@ pj_status pji_spool_retire(struct pji_spool *spool, struct pji_job *job, const c
 
 /* ---- opening ---- */
 
-static pj_status read_retired(struct pji_spool *spool, struct pj_error *err)
+static pj_status read_retired(struct pji_jobs *spool, struct pj_error *err)
 {
     char *text = NULL;
     size_t len = 0;
@@ -249,13 +248,12 @@ static pj_status read_retired(struct pji_spool *spool, struct pj_error *err)
     return status;
 }
 
-static json_t *read_json(const struct pji_spool *spool, const struct pji_job *job,
-                         const char *below)
+static json_t *read_json(const struct pji_jobs *spool, const struct pji_job *job, const char *below)
 {
     char *text = NULL;
     size_t len = 0;
     json_t *out = NULL;
-    char *path = pji_spool_path(spool, job, below, NULL);
+    char *path = pji_jobs_path(spool, job, below, NULL);
     if (path != NULL && pji_read_file(path, JOB_FILE_MOST, &text, &len, NULL) == PJ_OK)
         out = pji_json_parse(text, len, path, NULL);
     free(text);
@@ -264,21 +262,21 @@ static json_t *read_json(const struct pji_spool *spool, const struct pji_job *jo
 }
 
 /* One folder that an agent before us left. */
-static pj_status load(struct pji_spool *spool, int64_t number, struct pj_error *err)
+static pj_status load(struct pji_jobs *spool, int64_t number, struct pj_error *err)
 {
     struct stat info;
     struct pji_job *job = pji_zalloc(1, sizeof *job, err);
     if (job == NULL)
         return PJ_ENOMEM;
     *job = (struct pji_job){.number = number, .power_w = (double)NAN};
-    char *dir = pji_spool_path(spool, job, "", err);
-    char *work = pji_spool_path(spool, job, "/work", err);
+    char *dir = pji_jobs_path(spool, job, "", err);
+    char *work = pji_jobs_path(spool, job, "/work", err);
     json_t *order = read_json(spool, job, "/job.json");
     json_t *result = read_json(spool, job, "/result.json");
     if (number >= spool->next_number)
         spool->next_number = number + 1;
     if (dir == NULL || work == NULL || order == NULL ||
-        pji_job_id_get(order, &job->id, NULL) != PJ_OK || pji_spool_retired(spool, &job->id)) {
+        pji_job_id_get(order, &job->id, NULL) != PJ_OK || pji_jobs_retired(spool, &job->id)) {
         /* never accepted, or not wanted any more */
         if (dir != NULL)
             (void)pji_remove_tree(dir, NULL);
@@ -297,7 +295,7 @@ static pj_status load(struct pji_spool *spool, int64_t number, struct pj_error *
     return PJ_OK;
 }
 
-static pj_status load_all(struct pji_spool *spool, struct pj_error *err)
+static pj_status load_all(struct pji_jobs *spool, struct pj_error *err)
 {
     char *path = own_path(spool, "jobs", err);
     DIR *dir = path != NULL ? opendir(path) : NULL;
@@ -316,7 +314,7 @@ static pj_status load_all(struct pji_spool *spool, struct pj_error *err)
     return status;
 }
 
-static pj_status take_lock(struct pji_spool *spool, struct pj_error *err)
+static pj_status take_lock(struct pji_jobs *spool, struct pj_error *err)
 {
     char *path = own_path(spool, "lock", err);
     if (path == NULL)
@@ -336,10 +334,10 @@ static pj_status take_lock(struct pji_spool *spool, struct pj_error *err)
     return status;
 }
 
-pj_status pji_spool_open(struct pji_spool *spool, const char *dir, const struct pji_log *log,
-                         struct pj_error *err)
+pj_status pji_jobs_open(struct pji_jobs *spool, const char *dir, const struct pji_log *log,
+                        struct pj_error *err)
 {
-    *spool = (struct pji_spool){.log = log, .next_number = 1, .lock_fd = -1};
+    *spool = (struct pji_jobs){.log = log, .next_number = 1, .lock_fd = -1};
     pthread_mutex_init(&spool->lock, NULL);
     pthread_cond_init(&spool->work, NULL);
     spool->dir = pji_dup(dir, err);
@@ -355,11 +353,11 @@ pj_status pji_spool_open(struct pji_spool *spool, const char *dir, const struct 
         status = load_all(spool, err);
     free(jobs);
     if (status != PJ_OK)
-        pji_spool_close(spool);
+        pji_jobs_close(spool);
     return status;
 }
 
-void pji_spool_close(struct pji_spool *spool)
+void pji_jobs_close(struct pji_jobs *spool)
 {
     while (spool->jobs != NULL) {
         struct pji_job *next = spool->jobs->next;

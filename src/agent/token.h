@@ -15,7 +15,8 @@ struct pji_token {
 /* *created: it was made just now. */
 pj_status pji_token_open(struct pji_token *token, const char *path, bool *created,
                          struct pj_error *err);
-/* Does "Bearer …" (NULL: no header) carry it? Takes as long for a wrong one as for the right one. */
+/* Does "Bearer …" (NULL: no header) carry it? Takes as long for a wrong one as for the right one.
+ */
 bool pji_token_matches(const struct pji_token *token, const char *authorization);
 
 #endif

@@ -3,6 +3,7 @@
 #include "cli/run_session.h"
 
 #include "lab/design.h"
+#include "lab/remote.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -63,6 +64,13 @@ static int create_and_run(const char *dir, const char *root, const struct pji_st
     return code;
 }
 
+static pj_status ask_agent(const struct pji_study *study, const struct pji_workload *workload,
+                           struct pj_error *err)
+{
+    struct pji_run_env env = {.log = &pji_cli_log, .stop_fd = -1, .lookup = pji_cli_lookup};
+    return pji_remote_preflight(&env, study, workload, err);
+}
+
 static int run(const struct pji_args *args)
 {
     struct pj_error err = {0};
@@ -90,6 +98,11 @@ static int run(const struct pji_args *args)
     if (pji_workload_read(&workload, &study, &err) != PJ_OK) {
         pji_study_fini(&study);
         return fail(&err, 2);
+    }
+    if (study.executor.agent && (status = ask_agent(&study, &workload, &err)) != PJ_OK) {
+        pji_workload_fini(&workload);
+        pji_study_fini(&study);
+        return fail(&err, status == PJ_EINVAL ? 2 : 1);
     }
     default_dir(study.name, dir, sizeof dir);
     const char *out = pji_args_get(args, "out");

@@ -6,6 +6,7 @@
 
 #include "cli/options.h"
 
+extern const struct pji_command pji_cmd_agent;
 extern const struct pji_command pji_cmd_check;
 extern const struct pji_command pji_cmd_run;
 extern const struct pji_command pji_cmd_resume;

@@ -27,6 +27,7 @@ static const struct {
     {"export", "write the results of a study as CSV or JSON"},
     {"report", "analyse a study and write its report"},
     {"analyse", "statistics of a table or a study: groups, linear and mixed models"},
+    {"agent", "run trials on this machine for an orchestrator elsewhere"},
 };
 
 enum { N_LAB = sizeof lab_commands / sizeof lab_commands[0] };

@@ -108,13 +108,7 @@ static void watcher_end(struct watcher *w)
         close(w->end_fd);
 }
 
-/* The programs that a run starts. */
-struct programs {
-    char meter[PATH_MAX];  /* $PERJOULE_METER, else found from our own place, else by PATH */
-    char keeper[PATH_MAX]; /* beside us */
-};
-
-static pj_status find_programs(struct programs *p, struct pj_error *err)
+pj_status pji_programs_find(struct pji_programs *p, struct pj_error *err)
 {
     static const char *const places[] = {"perjoule", "../../bin/perjoule", "../bin/perjoule"};
     char dir[PATH_MAX];
@@ -143,7 +137,7 @@ static pj_status find_programs(struct programs *p, struct pj_error *err)
     return PJ_OK;
 }
 
-static const char *lookup(const char *name)
+const char *pji_cli_lookup(const char *name)
 {
     return getenv(name);
 }
@@ -155,6 +149,11 @@ static int say_end(const char *dir, const struct pji_run_summary *s)
     if (s->disk_full)
         fprintf(stderr,
                 "perjoule: the disk is full: make room, then go on with: perjoule resume %s\n",
+                dir);
+    else if (s->agent_lost)
+        fprintf(stderr,
+                "perjoule: the agent does not answer: once it does, go on with: perjoule resume "
+                "%s\n",
                 dir);
     else if (s->planned > 0)
         fprintf(stderr, "perjoule: go on with: perjoule resume %s\n", dir);
@@ -170,7 +169,7 @@ static int say_end(const char *dir, const struct pji_run_summary *s)
 int pji_session_run(const char *dir, const char *root, struct pji_store *store,
                     const struct pji_study *study, const struct pji_workload *workload)
 {
-    struct programs programs;
+    struct pji_programs programs;
     struct watcher watcher;
     struct pji_progress progress;
     struct pji_run_summary summary = {0};
@@ -181,14 +180,14 @@ int pji_session_run(const char *dir, const char *root, struct pji_store *store,
     pji_progress_init(&progress, stderr);
     pj_status status = watcher_start(&watcher, &err);
     if (status == PJ_OK)
-        status = find_programs(&programs, &err);
+        status = pji_programs_find(&programs, &err);
     if (status == PJ_OK) {
         struct pji_run_env env = {.perjoule = programs.meter,
                                   .keeper_argv = keeper,
                                   .root = root,
                                   .log = &pji_cli_log,
                                   .stop_fd = watcher.stop_fd,
-                                  .lookup = lookup,
+                                  .lookup = pji_cli_lookup,
                                   .event = pji_progress_event,
                                   .power = pji_progress_power,
                                   .event_context = &progress};

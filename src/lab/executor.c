@@ -103,9 +103,8 @@ static void set_defaults(struct pji_study *study)
 
 void pji_parse_executor(struct pji_study *study, const struct pji_yaml *node)
 {
-    static const char *const known[] = {"kind",       "url",       "token_file", "token_env",
-                                        "ca_file",    "heartbeat", "reply",      "lost_after",
-                                        "plain_http", NULL};
+    static const char *const known[] = {"kind",      "url",   "token_file", "token_env",  "ca_file",
+                                        "heartbeat", "reply", "lost_after", "plain_http", NULL};
     struct pji_executor *e = &study->executor;
     if (node->kind == PJI_YAML_SCALAR) {
         if (!parse_kind(study, node))

@@ -200,8 +200,7 @@ pj_status pji_result_get(const json_t *message, const struct pji_job_id *id,
     const json_t *out = json_object_get(message, "result");
     const json_t *files = json_object_get(out, "files");
     *result = (struct pji_result){0};
-    pj_status status =
-        copy_text(outcome, "state", what, result->state, sizeof result->state, err);
+    pj_status status = copy_text(outcome, "state", what, result->state, sizeof result->state, err);
     if (status == PJ_OK)
         status = copy_text(outcome, "reason", what, result->reason, sizeof result->reason, err);
     if (status == PJ_OK)

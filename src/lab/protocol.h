@@ -42,7 +42,7 @@ bool pji_url_is_loopback(const char *url);
 
 /* One file of a result. */
 struct pji_result_file {
-    char name[129];  /* for people and for the store; never a path */
+    char name[129]; /* for people and for the store; never a path */
     int64_t size_b;
     char sha256[65];
 };

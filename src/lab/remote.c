@@ -131,9 +131,9 @@ static pj_status exchange(struct pji_remote *remote, const char *method, const c
     if (status == PJ_OK && answer->http_status == 401) {
         free(answer->body);
         *answer = (struct pji_http_answer){0};
-        status = pji_fail(err, PJ_EACCESS,
-                          "the agent at %s refuses our token: copy the one in its state folder",
-                          e->url);
+        status =
+            pji_fail(err, PJ_EACCESS,
+                     "the agent at %s refuses our token: copy the one in its state folder", e->url);
     }
     pji_str_fini(&url);
     return status;
@@ -383,8 +383,8 @@ static pj_status put_machine(struct pji_remote *remote, const json_t *answer, st
         return status;
     status = pji_store_put_fact(remote->store, 0, "agent.id", remote->agent_id, err);
     if (status == PJ_OK)
-        status = pji_store_put_fact(remote->store, 0, "agent.transport", transport(remote->study),
-                                    err);
+        status =
+            pji_store_put_fact(remote->store, 0, "agent.transport", transport(remote->study), err);
     if (status == PJ_OK && agent_says != NULL)
         status = pji_store_put_fact(remote->store, 0, "agent.listens", agent_says, err);
     if (status == PJ_OK && version != NULL)

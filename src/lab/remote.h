@@ -3,8 +3,8 @@
  *
  * The attempt is in our store as `running` before the agent hears of it, and ends in the one
  * transaction that takes over the agent's records; only then is the agent told that it may forget.
- * So whoever dies, and whenever: a resumed study finds its running attempts and asks for them again.
- * Nothing is believed without its identity (lab/protocol.h) and digest. No wait is without a
+ * So whoever dies, and whenever: a resumed study finds its running attempts and asks for them
+ * again. Nothing is believed without its identity (lab/protocol.h) and digest. No wait is without a
  * deadline: an answer may take executor.reply, an agent may be silent for executor.lost_after.
  * All time stamps of the records are of the testbed's clock.
  */
@@ -27,9 +27,9 @@ pj_status pji_remote_open(struct pji_remote **out, const struct pji_run_env *env
                           struct pj_error *err);
 void pji_remote_close(struct pji_remote *remote);
 
-/* As pji_trial_run, on the testbed. A trial that is `running` in the store is gone on with. When the
- * agent cannot be reached before an attempt began, outcome->agent_lost is set and the trial stays
- * planned. */
+/* As pji_trial_run, on the testbed. A trial that is `running` in the store is gone on with. When
+ * the agent cannot be reached before an attempt began, outcome->agent_lost is set and the trial
+ * stays planned. */
 pj_status pji_remote_trial(struct pji_remote *remote, const struct pji_workload *workload,
                            const struct pji_trial *trial, const struct pji_run_event *position,
                            struct pji_trial_outcome *outcome, struct pj_error *err);

@@ -25,9 +25,9 @@ struct pji_remote {
 
 int64_t pji_remote_now_ns(void);
 
-/* One question, one answer (a JSON object, released by the caller; NULL allowed). Any HTTP status is
- * PJ_OK except 401, which is PJ_EACCESS. PJ_ETIMEOUT and PJ_EPEER: ask again. PJ_ECANCELED: the user
- * asked to stop (not when `always`). */
+/* One question, one answer (a JSON object, released by the caller; NULL allowed). Any HTTP status
+ * is PJ_OK except 401, which is PJ_EACCESS. PJ_ETIMEOUT and PJ_EPEER: ask again. PJ_ECANCELED: the
+ * user asked to stop (not when `always`). */
 struct pji_remote_call {
     const char *method, *path;
     const json_t *body; /* NULL: none */

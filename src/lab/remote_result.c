@@ -84,8 +84,8 @@ static pj_status fetch_piece(struct pji_remote *remote, const struct pji_job_id 
             return status;
     }
     if ((int64_t)answer.len != len)
-        status = pji_fail(err, PJ_ECORRUPT, "file %zu of the result is shorter than announced",
-                          index);
+        status =
+            pji_fail(err, PJ_ECORRUPT, "file %zu of the result is shorter than announced", index);
     else
         status = write_all(fd, answer.body, answer.len, path, err);
     free(answer.body);
@@ -134,9 +134,9 @@ static pj_status fetch_file(struct pji_remote *remote, const struct pji_job_id *
             status = pji_fail_errno(err, errno, "cannot remove %s", pji_str_text(&path));
     }
     if (status == PJ_OK && strcmp(sha256, file->sha256) != 0)
-        status = pji_fail(err, PJ_ECORRUPT,
-                          "file %zu of the result does not have the digest that was announced",
-                          index);
+        status =
+            pji_fail(err, PJ_ECORRUPT,
+                     "file %zu of the result does not have the digest that was announced", index);
     pji_str_fini(&path);
     return status;
 }
@@ -244,7 +244,8 @@ pj_status pji_remote_put_facts(struct pji_remote *remote, int64_t attempt, const
                                struct pj_error *err)
 {
     const struct pji_clock_sample *c = &remote->clock;
-    pj_status status = pji_store_put_fact(remote->store, attempt, "agent.id", remote->agent_id, err);
+    pj_status status =
+        pji_store_put_fact(remote->store, attempt, "agent.id", remote->agent_id, err);
     if (status == PJ_OK && digest[0] != '\0')
         status = pji_store_put_fact(remote->store, attempt, "agent.result_sha256", digest, err);
     if (status != PJ_OK || c->u_ns == 0)
@@ -253,8 +254,8 @@ pj_status pji_remote_put_facts(struct pji_remote *remote, int64_t attempt, const
     if (status == PJ_OK)
         status = put_seconds(remote, attempt, "agent.clock_offset_u_s", c->u_ns, err);
     if (status == PJ_OK)
-        status = put_seconds(remote, attempt, "agent.monotonic_offset_s", c->monotonic_offset_ns,
-                             err);
+        status =
+            put_seconds(remote, attempt, "agent.monotonic_offset_s", c->monotonic_offset_ns, err);
     return status;
 }
 
@@ -284,8 +285,8 @@ pj_status pji_remote_adopt(struct pji_remote *remote, const struct pji_job_id *i
     struct adoption a = {
         .remote = remote, .id = id, .result = result, .energy_j = outcome->energy_j};
     enum pji_trial_state state = state_of(result);
-    const char *reason = result->reason[0] != '\0' || state == PJI_TRIAL_DONE ? result->reason
-                                                                             : "agent_no_reason";
+    const char *reason =
+        result->reason[0] != '\0' || state == PJI_TRIAL_DONE ? result->reason : "agent_no_reason";
     pj_status status = pji_store_begin(remote->store, err);
     if (status != PJ_OK)
         return status;
@@ -293,8 +294,8 @@ pj_status pji_remote_adopt(struct pji_remote *remote, const struct pji_job_id *i
     if (status == PJ_OK)
         status = pji_remote_put_facts(remote, id->attempt, result->digest, err);
     if (status == PJ_OK && result->detail[0] != '\0')
-        status = pji_store_put_fact(remote->store, id->attempt, "failure.detail", result->detail,
-                                    err);
+        status =
+            pji_store_put_fact(remote->store, id->attempt, "failure.detail", result->detail, err);
     if (status == PJ_OK)
         status = pji_store_end_attempt(remote->store, id->attempt, state, reason,
                                        state == PJI_TRIAL_PLANNED, clock_ns(CLOCK_MONOTONIC),

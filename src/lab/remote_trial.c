@@ -309,8 +309,7 @@ static pj_status watch(struct job *j)
     for (;;) {
         long http_status = 0;
         json_t *answer = NULL;
-        pj_status status =
-            pji_remote_insist(j->remote, &call, &http_status, &answer, &j->error);
+        pj_status status = pji_remote_insist(j->remote, &call, &http_status, &answer, &j->error);
         if (status != PJ_OK)
             return ended(j, status);
         status = judge_state(j, http_status, answer);
@@ -392,9 +391,9 @@ static pj_status begin(struct job *j, struct pj_error *err)
         return status;
     status = pji_random_hex(j->id.nonce, 32, err);
     if (status == PJ_OK)
-        status = pji_store_start_attempt(store, j->trial->id, j->id.nonce,
-                                         clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_REALTIME),
-                                         &j->id.attempt, err);
+        status =
+            pji_store_start_attempt(store, j->trial->id, j->id.nonce, clock_ns(CLOCK_MONOTONIC),
+                                    clock_ns(CLOCK_REALTIME), &j->id.attempt, err);
     return status;
 }
 

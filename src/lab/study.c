@@ -121,8 +121,8 @@ static void set_defaults(struct pji_study *study)
 
 /* ---- the whole file ---- */
 
-static const char *const study_keys[] = {"study",  "question", "factors", "exclude", "repetitions",
-                                         "order",  "engine",   "load",    "task",    "phases",
+static const char *const study_keys[] = {"study",  "question", "factors",  "exclude", "repetitions",
+                                         "order",  "engine",   "load",     "task",    "phases",
                                          "limits", "meter",    "executor", NULL};
 
 static const struct pji_yaml *need(struct pji_study *study, const char *key, const char *example)

@@ -74,8 +74,7 @@ static pj_status exchange(struct pji_http *http, const struct pji_http_exchange 
                           struct pji_http_answer *answer, struct pj_error *err)
 {
     struct fetch fetch = {.limit = what->limit};
-    int64_t timeout_ns =
-        what->timeout_ns > 0 ? what->timeout_ns : DEFAULT_TIMEOUT_S * PJI_NS_PER_S;
+    int64_t timeout_ns = what->timeout_ns > 0 ? what->timeout_ns : DEFAULT_TIMEOUT_S * PJI_NS_PER_S;
     int64_t deadline_ns = pji_http_now_ns(http) + timeout_ns;
     struct pji_http_request request = {.method = what->method,
                                        .url = what->url,

@@ -68,9 +68,9 @@ struct pji_http_answer {
     size_t len;
     long http_status;
 };
-/* Any HTTP status is PJ_OK; no answer in time is PJ_ETIMEOUT, any other failure to get one PJ_EPEER.
- * *http (NULL: opened) is kept for the next exchange on the same connection; after a failure it is
- * closed and NULL. */
+/* Any HTTP status is PJ_OK; no answer in time is PJ_ETIMEOUT, any other failure to get one
+ * PJ_EPEER. *http (NULL: opened) is kept for the next exchange on the same connection; after a
+ * failure it is closed and NULL. */
 pj_status pji_http_exchange(struct pji_http **http, const struct pji_http_exchange *what,
                             struct pji_http_answer *answer, struct pj_error *err);
 

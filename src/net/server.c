@@ -184,17 +184,16 @@ static struct pji_server_request describe(struct MHD_Connection *mhd, const char
                                           const char *path, const struct pji_str *body)
 {
     const struct connection *c = connection_of(mhd);
-    return (struct pji_server_request){
-        .method = method,
-        .path = path,
-        .authorization =
-            MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
-        .content_type =
-            MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE),
-        .peer = c != NULL ? c->peer : "?",
-        .body = body != NULL ? pji_str_text(body) : "",
-        .body_len = body != NULL ? body->len : 0,
-        .inside = mhd};
+    return (struct pji_server_request){.method = method,
+                                       .path = path,
+                                       .authorization = MHD_lookup_connection_value(
+                                           mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
+                                       .content_type = MHD_lookup_connection_value(
+                                           mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE),
+                                       .peer = c != NULL ? c->peer : "?",
+                                       .body = body != NULL ? pji_str_text(body) : "",
+                                       .body_len = body != NULL ? body->len : 0,
+                                       .inside = mhd};
 }
 
 static bool declares_too_much(struct MHD_Connection *mhd, size_t most)
@@ -207,8 +206,9 @@ static bool declares_too_much(struct MHD_Connection *mhd, size_t most)
 static enum MHD_Result too_long(struct MHD_Connection *mhd, const struct pji_server *server)
 {
     struct pji_server_reply reply = {.status = MHD_HTTP_CONTENT_TOO_LARGE};
-    pji_str_addf(&reply.body, "{\"error\": \"too_large\", \"message\": \"a body may have at most %zu "
-                              "bytes\"}\n",
+    pji_str_addf(&reply.body,
+                 "{\"error\": \"too_large\", \"message\": \"a body may have at most %zu "
+                 "bytes\"}\n",
                  server->config.body_most);
     return send_reply(mhd, server, &reply, true);
 }

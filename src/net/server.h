@@ -31,14 +31,14 @@ struct pji_server_request {
 
 struct pji_server_reply {
     unsigned status;
-    struct pji_str body; /* taken by the server */
+    struct pji_str body;      /* taken by the server */
     const char *content_type; /* static; NULL: application/json */
 };
 
 struct pji_server_config {
-    const char *address; /* "127.0.0.1", "::1", "0.0.0.0" */
-    int64_t port;        /* 0: a free one */
-    const char *tls_cert, *tls_key; /* PEM texts, NULL: no TLS */
+    const char *address;                  /* "127.0.0.1", "::1", "0.0.0.0" */
+    int64_t port;                         /* 0: a free one */
+    const char *tls_cert, *tls_key;       /* PEM texts, NULL: no TLS */
     int64_t header_ns, body_ns, reply_ns; /* deadlines */
     unsigned connections, per_address;
     size_t body_most;
