@@ -3,7 +3,6 @@
 
 #include "core/array.h"
 #include "core/units.h"
-#include "evidence/manifest.h"
 #include "platform/durable.h"
 
 #include <errno.h>
@@ -81,14 +80,6 @@ static pj_status open_id(struct pji_agent *agent, struct pj_error *err)
     return status;
 }
 
-static pj_status add_machine(void *context, const char *key, const char *value,
-                             struct pj_error *err)
-{
-    return json_object_set_new(context, key, json_string(value)) == 0
-               ? PJ_OK
-               : pji_fail(err, PJ_ENOMEM, "out of memory");
-}
-
 static pj_status agent_open(struct pji_agent *agent, struct pj_error *err)
 {
     agent->machine = json_object();
@@ -106,7 +97,7 @@ static pj_status agent_open(struct pji_agent *agent, struct pj_error *err)
         if (status == PJ_OK)
             status = open_id(agent, err);
         if (status == PJ_OK)
-            status = pji_manifest_machine(add_machine, agent->machine, err);
+            status = pji_machine_put(agent->machine, err);
         if (status == PJ_OK)
             status = pji_agent_recover(agent, err);
         if (status != PJ_OK)

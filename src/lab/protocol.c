@@ -2,6 +2,7 @@
 #include "lab/protocol.h"
 
 #include "core/digest.h"
+#include "evidence/manifest.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -136,6 +137,18 @@ pj_status pji_random_hex(char *text, size_t n, struct pj_error *err)
         snprintf(text + 2 * i, 3, "%02x", bytes[i]);
     explicit_bzero(bytes, sizeof bytes);
     return PJ_OK;
+}
+
+static pj_status put_fact(void *context, const char *key, const char *value, struct pj_error *err)
+{
+    return json_object_set_new(context, key, json_string(value)) == 0
+               ? PJ_OK
+               : pji_fail(err, PJ_ENOMEM, "out of memory");
+}
+
+pj_status pji_machine_put(json_t *object, struct pj_error *err)
+{
+    return pji_manifest_machine(put_fact, object, err);
 }
 
 /* ---- results ---- */

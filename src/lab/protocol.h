@@ -37,6 +37,9 @@ pj_status pji_job_id_get(const json_t *message, struct pji_job_id *id, struct pj
 /* n random hex digits (n even) and a NUL. */
 pj_status pji_random_hex(char *text, size_t n, struct pj_error *err);
 
+/* Facts of this machine as members of an object: "machine.cpu_model" and so on. */
+pj_status pji_machine_put(json_t *object, struct pj_error *err);
+
 /* http:// and https:// URLs whose host is this machine. */
 bool pji_url_is_loopback(const char *url);
 
