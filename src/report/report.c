@@ -3,11 +3,13 @@
 
 #include "analysis/curve.h"
 #include "analysis/summary.h"
+#include "core/array.h"
 #include "platform/durable.h"
 #include "report/compose.h"
 #include "report/figures.h"
 #include "report/plot.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static pj_status write_file(const char *dir, const char *name, const char *suffix,
@@ -24,40 +26,79 @@ static pj_status write_file(const char *dir, const char *name, const char *suffi
     return status;
 }
 
-/* Pictures are worth having but not worth failing for: without gnuplot the report says so. */
-static bool draw_distribution(const struct pji_summary *summary,
-                              const struct pji_report_files *files)
+/* ---- pictures: worth having but not worth failing for; without gnuplot the report says so ---- */
+
+/* The headline figure of each treatment: every value, box, mean with its interval. */
+static pj_status add_distribution(struct pji_plots *plots, const struct pji_summary *summary,
+                                  struct pj_error *err)
 {
-    struct pj_error why = {0};
     const char *name = NULL;
     const char *task = pji_report_headline(summary, &name);
-    if (task == NULL || files->dir == NULL)
-        return false;
+    if (task == NULL)
+        return PJI_CURVE_NONE;
     const struct pji_figure_name *title = pji_figure_name_find(name);
-    pj_status status = pji_plot_distribution(
-        summary, task, name, title != NULL ? title->axis : name, files->dir, "distribution", &why);
-    if (status != PJ_OK)
-        pji_log(files->log, PJI_LOG_WARNING, "%s", why.text);
-    return status == PJ_OK;
+    struct pji_sample *groups = pji_zalloc(summary->n_treatments + 1, sizeof *groups, err);
+    if (groups == NULL)
+        return PJ_ENOMEM;
+    for (size_t t = 0; t < summary->n_treatments; t++) {
+        const struct pji_figure *f = pji_summary_figure(&summary->treatments[t], task, name);
+        groups[t].label = summary->treatments[t].label;
+        if (f == NULL)
+            continue;
+        groups[t] = (struct pji_sample){.label = summary->treatments[t].label,
+                                        .values = f->values,
+                                        .n = f->n,
+                                        .has_mean = f->n > 0,
+                                        .mean = f->mean,
+                                        .lo = f->lo,
+                                        .hi = f->hi};
+    }
+    struct pji_plot plot = {.id = "distribution", .x_axis = title != NULL ? title->axis : name};
+    pj_status status = pji_plot_box(plots, &plot, groups, summary->n_treatments, err);
+    free(groups);
+    return status;
 }
 
-static bool draw_trace(const struct pji_summary *summary, struct pji_store *store,
-                       const struct pji_report_files *files)
+static pj_status add_trace(struct pji_plots *plots, const struct pji_summary *summary,
+                           struct pji_store *store, struct pj_error *err)
+{
+    struct pji_curve curve;
+    if (summary->example_attempt == 0)
+        return PJI_CURVE_NONE;
+    pj_status status = pji_curve_make(&curve, store, summary->example_attempt, err);
+    if (status != PJ_OK)
+        return status;
+    struct pji_plot plot = {.id = "trace"};
+    status = curve.n > 0 ? pji_plot_trace(plots, &plot, &curve, err) : PJI_CURVE_NONE;
+    pji_curve_fini(&curve);
+    return status;
+}
+
+static void draw(const struct pji_summary *summary, struct pji_store *store,
+                 const struct pji_report_files *files, bool *distribution, bool *trace)
 {
     struct pj_error why = {0};
-    struct pji_curve curve;
-    if (summary->example_attempt == 0 || files->dir == NULL)
-        return false;
-    pj_status status = pji_curve_make(&curve, store, summary->example_attempt, &why);
-    if (status == PJI_CURVE_NONE)
-        return false;
+    struct pji_plots *plots = NULL;
+    struct pji_plots_how how = {.dir = files->dir,
+                                .formats = PJI_PLOT_SVG | PJI_PLOT_PNG | PJI_PLOT_PDF,
+                                .stamp_wall_ns = summary->created_wall_ns};
+    *distribution = *trace = false;
+    if (files->dir == NULL)
+        return;
+    pj_status status = pji_plots_open(&plots, &how, &why);
     if (status == PJ_OK) {
-        status = curve.n > 0 ? pji_plot_curve(&curve, files->dir, "trace", &why) : PJI_CURVE_NONE;
-        pji_curve_fini(&curve);
+        *distribution = add_distribution(plots, summary, &why) == PJ_OK;
+        *trace = add_trace(plots, summary, store, &why) == PJ_OK;
+        if (why.code != 0)
+            pji_log(files->log, PJI_LOG_WARNING, "%s", why.text);
+        why = (struct pj_error){0};
+        status = pji_plots_draw(plots, &why);
     }
-    if (status < 0 && why.code != PJ_ENOTFOUND) /* a missing gnuplot was said already */
+    if (status != PJ_OK) {
         pji_log(files->log, PJI_LOG_WARNING, "%s", why.text);
-    return status == PJ_OK;
+        *distribution = *trace = false;
+    }
+    pji_plots_close(plots);
 }
 
 static pj_status write_files(const struct pji_doc *doc, const struct pji_summary *summary,
@@ -101,8 +142,9 @@ pj_status pji_report_make(struct pji_store *store, const struct pji_report_files
     if (files->dir != NULL)
         status = pji_make_dirs(files->dir, err);
     if (status == PJ_OK) {
-        bool distribution = draw_distribution(&summary, files);
-        bool trace = draw_trace(&summary, store, files);
+        bool distribution = false;
+        bool trace = false;
+        draw(&summary, store, files, &distribution, &trace);
         pji_report_compose(&doc, &summary, trace, distribution);
         status = doc.status != PJ_OK ? pji_fail(err, PJ_ENOMEM, "out of memory") : PJ_OK;
     }

@@ -71,6 +71,11 @@ units)
     printf 'struct planted {\n    double energy;\n};\n' >>"$dir/src/core/units.h"
     expect 'src/core/units.h:[0-9]*: field energy' "$dir/tools/check-units" "$dir"
     ;;
+plots)
+    clean "$dir/tools/check-plots" "$dir"
+    echo 'const char planted[] = "plot $d0 using 1:2 smooth kdensity";' >>"$dir/src/report/picture.c"
+    expect 'src/report/picture.c:[0-9]*: gnuplot must not compute' "$dir/tools/check-plots" "$dir"
+    ;;
 json-units)
     printf 'void planted(json_t *o)\n{\n    json_object_set_new(o, "power", json_real(1));\n}\n' \
         >>"$dir/src/core/json.c"
