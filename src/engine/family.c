@@ -1,6 +1,3 @@
-/* engine/family.c - reading /proc/PID/stat (proc(5): fields 1 pid, 2 comm, 3 state, 4 ppid, 5 pgrp,
- * 22 starttime). comm may hold blanks and parentheses, so fields are counted from the last ')'.
- */
 #include "engine/family.h"
 
 #include "core/array.h"
@@ -12,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { STAT_TEXT = 1024, ENVIRON_CHUNK = 4096 };
+enum { ENVIRON_CHUNK = 4096 };
 
 struct gather {
     struct pji_family *family;
@@ -20,52 +17,6 @@ struct gather {
     const char *entry; /* marked scan, else NULL */
     struct pj_error *err;
 };
-
-/* Reads at most size - 1 bytes; 0 when the process is gone or may not be read. */
-static size_t read_proc(const struct pji_platform *platform, const char *path, char *text,
-                        size_t size)
-{
-    int handle = platform->ops->open(platform->context, path);
-    if (handle < 0)
-        return 0;
-    ssize_t got = platform->ops->pread(platform->context, handle, text, size - 1, 0);
-    platform->ops->close(platform->context, handle);
-    text[got > 0 ? got : 0] = '\0';
-    return got > 0 ? (size_t)got : 0;
-}
-
-static bool read_member(const struct pji_platform *platform, long pid, struct pji_member *out)
-{
-    char path[64];
-    char text[STAT_TEXT];
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    if (read_proc(platform, path, text, sizeof text) == 0)
-        return false;
-    char *open = strchr(text, '(');
-    char *close = strrchr(text, ')');
-    if (open == NULL || close == NULL || close < open)
-        return false;
-    long parent = 0;
-    long group = 0;
-    unsigned long long ticks = 0;
-    char state = '?';
-    int fields = sscanf(close + 1,
-                        " %c %ld %ld %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-                        "%*d %*d %llu",
-                        &state, &parent, &group, &ticks);
-    if (fields != 4)
-        return false;
-    *out = (struct pji_member){.pid = (pid_t)pid,
-                               .parent = (pid_t)parent,
-                               .group = (pid_t)group,
-                               .start_ticks = ticks,
-                               .state = state};
-    size_t len = (size_t)(close - open - 1);
-    if (len >= sizeof out->name)
-        len = sizeof out->name - 1;
-    memcpy(out->name, open + 1, len);
-    return true;
-}
 
 /* Looks for the entry between two NULs, across chunk borders. */
 static bool has_entry(const struct pji_platform *platform, long pid, const char *entry)
@@ -108,8 +59,9 @@ static int visit_pid(void *arg, const char *name)
     long pid = strtol(name, &end, 10);
     if (end == name || *end != '\0' || pid <= 0)
         return 0;
-    struct pji_member member;
-    if (!read_member(gather->platform, pid, &member) || member.state == 'Z' || member.state == 'X')
+    struct pji_proc_stat member;
+    if (!pji_proc_stat_read(gather->platform, (pid_t)pid, &member) || member.state == 'Z' ||
+        member.state == 'X')
         return 0;
     if (gather->entry != NULL && !has_entry(gather->platform, pid, gather->entry))
         return 0;
@@ -131,7 +83,7 @@ static pj_status gather_all(struct gather *gather)
 }
 
 /* Moves the descendants of root to the front, parents first. */
-static size_t select_descendants(struct pji_member *all, size_t n, pid_t root)
+static size_t select_descendants(struct pji_proc_stat *all, size_t n, pid_t root)
 {
     size_t chosen = 0;
     pid_t parent = root;
@@ -139,7 +91,7 @@ static size_t select_descendants(struct pji_member *all, size_t n, pid_t root)
         for (size_t i = chosen; i < n; i++) {
             if (all[i].parent != parent)
                 continue;
-            struct pji_member found = all[i];
+            struct pji_proc_stat found = all[i];
             all[i] = all[chosen];
             all[chosen++] = found;
         }
@@ -164,14 +116,14 @@ pj_status pji_family_scan_marked(struct pji_family *family, const struct pji_pla
     return gather_all(&gather);
 }
 
-static void signal_member(const struct pji_platform *platform, const struct pji_member *member,
+static void signal_member(const struct pji_platform *platform, const struct pji_proc_stat *member,
                           int signal_number)
 {
     int pidfd = (int)syscall(SYS_pidfd_open, member->pid, 0);
     if (pidfd < 0)
         return;
-    struct pji_member now;
-    if (read_member(platform, member->pid, &now) && now.start_ticks == member->start_ticks)
+    struct pji_proc_stat now;
+    if (pji_proc_stat_read(platform, member->pid, &now) && now.start_ticks == member->start_ticks)
         syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0);
     close(pidfd);
 }

@@ -8,21 +8,14 @@
 #ifndef PJI_ENGINE_FAMILY_H
 #define PJI_ENGINE_FAMILY_H
 
-#include "platform/platform.h"
+#include "platform/proc_stat.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-struct pji_member {
-    pid_t pid, parent, group;
-    uint64_t start_ticks;
-    char state; /* as in /proc/PID/stat: R, S, D, T … */
-    char name[16];
-};
-
 struct pji_family {
-    struct pji_member *members;
+    struct pji_proc_stat *members;
     size_t n, cap;
 };
 

@@ -314,7 +314,7 @@ pj_status pji_keeper_wait(struct pji_keeper *keeper, int64_t timeout_ns, int sto
     return lost(keeper, err);
 }
 
-static pj_status immortal(const struct pji_member *member, struct pj_error *err)
+static pj_status immortal(const struct pji_proc_stat *member, struct pj_error *err)
 {
     return pji_fail(err, PJ_EPEER,
                     "process %ld (%s, state %c) of the engine does not end, even by SIGKILL",

@@ -146,6 +146,112 @@ static bool cache_hits(const struct pji_gate_inputs *in, const struct pji_gate_l
     return true;
 }
 
+/* ---- what else the machine did ---- */
+
+static bool host_share(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                       double share, double above, double up_to)
+{
+    return in->host != NULL && in->host->known && in->host->dur_s >= limits->host_s &&
+           share > above && !(share > up_to);
+}
+
+static bool say_steal(const struct pji_gate_inputs *in, struct pji_str *detail)
+{
+    pji_str_addf(detail, "the hypervisor gave %.1f %% of the processors' time to others",
+                 100 * in->host->steal_share);
+    return true;
+}
+
+static bool steal_time(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                       struct pji_str *detail)
+{
+    double share = in->host != NULL ? in->host->steal_share : 0;
+    return host_share(in, limits, share, limits->steal_invalid, (double)INFINITY) &&
+           say_steal(in, detail);
+}
+
+static bool steal_some(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                       struct pji_str *detail)
+{
+    double share = in->host != NULL ? in->host->steal_share : 0;
+    return host_share(in, limits, share, limits->steal_flag, limits->steal_invalid) &&
+           say_steal(in, detail);
+}
+
+static bool say_foreign(const struct pji_gate_inputs *in, struct pji_str *detail)
+{
+    pji_str_addf(detail, "processes that are not the study's used %.1f %% of the processors' time",
+                 100 * in->host->foreign_share);
+    if (in->host->foreign_pid != 0)
+        pji_str_addf(detail, "; the busiest that was seen: %s (pid %lld)", in->host->foreign_name,
+                     (long long)in->host->foreign_pid);
+    return true;
+}
+
+static bool cpu_thief(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                      struct pji_str *detail)
+{
+    double share = in->host != NULL ? in->host->foreign_share : 0;
+    return host_share(in, limits, share, limits->foreign_invalid, (double)INFINITY) &&
+           say_foreign(in, detail);
+}
+
+static bool cpu_foreign(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                        struct pji_str *detail)
+{
+    double share = in->host != NULL ? in->host->foreign_share : 0;
+    return host_share(in, limits, share, limits->foreign_flag, limits->foreign_invalid) &&
+           say_foreign(in, detail);
+}
+
+static bool say_swap(const struct pji_gate_inputs *in, struct pji_str *detail)
+{
+    pji_str_addf(detail, "%.1f MiB were swapped in or out", (double)in->host->swap_b / 1048576);
+    return true;
+}
+
+static bool swapping(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                     struct pji_str *detail)
+{
+    return in->host != NULL && in->host->known && in->host->swap_b > limits->swap_b &&
+           say_swap(in, detail);
+}
+
+static bool swap_some(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                      struct pji_str *detail)
+{
+    return in->host != NULL && in->host->known && in->host->swap_b > 0 &&
+           in->host->swap_b <= limits->swap_b && say_swap(in, detail);
+}
+
+static bool throttled(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                      struct pji_str *detail)
+{
+    (void)limits;
+    if (in->host == NULL || !in->host->known || in->host->throttled <= 0)
+        return false;
+    pji_str_addf(detail, "the processors were throttled for heat %lld times",
+                 (long long)in->host->throttled);
+    return true;
+}
+
+static bool limit_changed(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                          struct pji_str *detail)
+{
+    const struct pji_host_change *h = in->host;
+    (void)limits;
+    if (h == NULL || !h->known)
+        return false;
+    if (h->freq_cap_before_khz != h->freq_cap_after_khz)
+        pji_str_addf(detail, "the sum of the processors' highest clocks went from %lld to %lld kHz",
+                     (long long)h->freq_cap_before_khz, (long long)h->freq_cap_after_khz);
+    if (h->power_cap_before_uw != h->power_cap_after_uw)
+        pji_str_addf(detail, "%sthe sum of the processors' power limits went from %lld to %lld uW",
+                     detail->len > 0 ? "; " : "", (long long)h->power_cap_before_uw,
+                     (long long)h->power_cap_after_uw);
+    return detail->len > 0;
+}
+
 static const struct gate gates[] = {
     {{"energy_missing", PJI_GATE_INVALID,
       "No instrument gave a value for the window: there is nothing to compare."},
@@ -167,6 +273,26 @@ static const struct gate gates[] = {
       "Prompt tokens came from a cache although the study did not ask for one: later repetitions "
       "did less work than the first."},
      cache_hits},
+    {{"cpu_thief", PJI_GATE_INVALID,
+      "Processes that are not the study's used more than 25 % of the processors' time."},
+     cpu_thief},
+    {{"steal_time", PJI_GATE_INVALID,
+      "The hypervisor gave more than 10 % of the processors' time to other machines."},
+     steal_time},
+    {{"swapping", PJI_GATE_INVALID, "More than 10 MiB were swapped in or out."}, swapping},
+    {{"throttled", PJI_GATE_INVALID,
+      "The processors were throttled for heat: the treatments ran at different clocks."},
+     throttled},
+    {{"limit_changed", PJI_GATE_INVALID,
+      "Somebody changed the processors' highest clock or power limit."},
+     limit_changed},
+    {{"cpu_foreign", PJI_GATE_FLAG,
+      "Processes that are not the study's used 5 to 25 % of the processors' time."},
+     cpu_foreign},
+    {{"steal_some", PJI_GATE_FLAG,
+      "The hypervisor gave 1 to 10 % of the processors' time to other machines."},
+     steal_some},
+    {{"swap_some", PJI_GATE_FLAG, "Up to 10 MiB were swapped in or out."}, swap_some},
     {{"request_lost", PJI_GATE_FLAG, "Some requests failed, at most 1 %."}, request_lost},
     {{"token_unknown", PJI_GATE_FLAG, "The server told no token counts."}, token_unknown},
     {{"short_window", PJI_GATE_FLAG,
@@ -213,7 +339,13 @@ struct pji_gate_limits pji_gate_limits_default(void)
                                     .gap_intervals = 10,
                                     .gap_floor_ns = PJI_NS_PER_S,
                                     .token_share = 0,
-                                    .window_ticks = 10};
+                                    .window_ticks = 10,
+                                    .host_s = 1,
+                                    .steal_flag = 0.01,
+                                    .steal_invalid = 0.1,
+                                    .foreign_flag = 0.05,
+                                    .foreign_invalid = 0.25,
+                                    .swap_b = INT64_C(10) << 20};
 }
 
 pj_status pji_gates_apply(const struct pji_gate_inputs *inputs,

@@ -9,6 +9,7 @@
 #define PJI_EVIDENCE_GATES_H
 
 #include "core/str.h"
+#include "evidence/host.h"
 #include "perjoule/energy.h"
 
 #include <stdbool.h>
@@ -34,6 +35,10 @@ struct pji_gate_limits {
     int64_t gap_floor_ns; /* … but never less than this */
     double token_share;   /* requests whose output is not of the fixed length, above this */
     double window_ticks;  /* a window of fewer ticks is flagged */
+    double host_s;        /* windows shorter than this are not judged by steal and foreign */
+    double steal_flag, steal_invalid;     /* share of all processors' time, above this */
+    double foreign_flag, foreign_invalid; /* share of all processors' time, above this */
+    int64_t swap_b;                       /* swapped in or out, above this: invalid */
 };
 struct pji_gate_limits pji_gate_limits_default(void);
 
@@ -48,6 +53,7 @@ struct pji_gate_inputs {
     uint64_t uncounted;        /* of the succeeded: the server told no token count */
     uint64_t cache_hits;       /* of the succeeded: the server reports cached prompt tokens */
     bool cache_expected;       /* the study asked for a prompt cache */
+    const struct pji_host_change *host; /* NULL: nobody looked */
     const struct pj_energy *total;
     const char *remote_reason; /* energy of the engine is elsewhere; NULL: it is here */
 };

@@ -292,6 +292,13 @@ static pj_status put_window_metrics(struct writer *w, const struct pji_phase_dat
     if (status == PJ_OK)
         status = put_metric(w, task, "utilisation_share", utilisation,
                             isnan(utilisation) ? "no utilisation was recorded" : "");
+    const struct pji_host_change *host = &phase->host;
+    if (status == PJ_OK && host->known)
+        status = put_metric(w, task, "steal_share", host->steal_share,
+                            isnan(host->steal_share) ? "no /proc/stat" : "");
+    if (status == PJ_OK && host->known)
+        status = put_metric(w, task, "foreign_cpu_share", host->foreign_share,
+                            isnan(host->foreign_share) ? "the engine was started by others" : "");
     return status;
 }
 
@@ -348,7 +355,6 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
                              const struct pj_energy *energy, const struct figures *f)
 {
     const char *remote = w->data->remote_reason;
-    struct pji_gate_limits limits = pji_gate_limits_default();
     struct pji_gate_inputs in = {.task = task_name(phase),
                                  .window_ns = phase->end_ns - phase->start_ns,
                                  .interval_ns = w->data->interval_ns,
@@ -359,9 +365,10 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
                                  .uncounted = f->uncounted,
                                  .cache_hits = f->cache_hits,
                                  .cache_expected = w->data->cache_expected,
+                                 .host = &phase->host,
                                  .total = energy,
                                  .remote_reason = remote[0] != '\0' ? remote : NULL};
-    return pji_gates_apply(&in, &limits, on_gate, w, w->err);
+    return pji_gates_apply(&in, &w->data->gates, on_gate, w, w->err);
 }
 
 static pj_status store_requests(struct writer *w, const struct pji_phase_data *phase,

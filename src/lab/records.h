@@ -15,6 +15,7 @@ struct pji_phase_data {
     struct pji_task_run run; /* n = 0: no requests */
     struct pji_load_result load;
     int64_t start_ns, end_ns;
+    struct pji_host_change host; /* what else the machine did meanwhile; zeroed: nobody looked */
 };
 
 struct pji_trial_data {
@@ -25,6 +26,7 @@ struct pji_trial_data {
     char remote_reason[160]; /* see engine/engine.h; "": the engine runs here */
     bool cache_expected;
     int64_t interval_ns;
+    struct pji_gate_limits gates;
     int64_t start_ns, end_ns;
 };
 

@@ -73,6 +73,31 @@ static void parse_limits(struct pji_study *study, const struct pji_yaml *node)
         pji_node_i64(study, attempts, "limit attempts", 1, ATTEMPTS_MOST, &l->attempts);
 }
 
+static void parse_share(struct pji_study *study, const struct pji_yaml *node, const char *key,
+                        double *share)
+{
+    const struct pji_yaml *at = pji_yaml_get(node, key);
+    const char *text = at ? pji_node_text(study, at, key) : NULL;
+    double value = 0;
+    if (!text)
+        return;
+    if (pji_num_parse(text, strlen(text), &value, NULL) != PJ_OK || value < 0 || value > 1)
+        pji_study_error(study, at,
+                        "gate %s must be a share of the processors' time from 0 to 1, not '%.60s'",
+                        key, text);
+    else
+        *share = value;
+}
+
+static void parse_gates(struct pji_study *study, const struct pji_yaml *node)
+{
+    static const char *const known[] = {"cpu_thief", "steal_time", NULL};
+    if (!pji_node_keys(study, node, "gates", known))
+        return;
+    parse_share(study, node, "cpu_thief", &study->gates.foreign_invalid);
+    parse_share(study, node, "steal_time", &study->gates.steal_invalid);
+}
+
 static void parse_meter(struct pji_study *study, const struct pji_yaml *node)
 {
     static const char *const known[] = {"interval", NULL};
@@ -116,6 +141,7 @@ static void set_defaults(struct pji_study *study)
         .meter_ns = 10 * PJI_NS_PER_S,
         .attempts = 3,
     };
+    study->gates = pji_gate_limits_default();
     study->meter_interval_ns = 100 * PJI_NS_PER_MS;
 }
 
@@ -123,7 +149,7 @@ static void set_defaults(struct pji_study *study)
 
 static const char *const study_keys[] = {"study",  "question", "factors",  "exclude", "repetitions",
                                          "order",  "engine",   "load",     "task",    "phases",
-                                         "limits", "meter",    "executor", NULL};
+                                         "limits", "meter",    "executor", "gates",   NULL};
 
 static const struct pji_yaml *need(struct pji_study *study, const char *key, const char *example)
 {
@@ -272,6 +298,8 @@ static void parse_root(struct pji_study *study)
         parse_phases(study, pji_yaml_get(root, "phases"));
     if (pji_yaml_get(root, "limits"))
         parse_limits(study, pji_yaml_get(root, "limits"));
+    if (pji_yaml_get(root, "gates"))
+        parse_gates(study, pji_yaml_get(root, "gates"));
     if (pji_yaml_get(root, "meter"))
         parse_meter(study, pji_yaml_get(root, "meter"));
     if (pji_yaml_get(root, "executor"))

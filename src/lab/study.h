@@ -10,6 +10,7 @@
 
 #include "core/yaml.h"
 #include "engine/engine.h"
+#include "evidence/gates.h"
 
 #include <stdint.h>
 
@@ -88,6 +89,7 @@ struct pji_study {
     struct pji_phases phases;
     struct pji_limits limits;
     struct pji_executor executor;
+    struct pji_gate_limits gates;
     int64_t meter_interval_ns;
     struct pji_problems errors, warnings;
 };

@@ -7,6 +7,7 @@
 #include "core/units.h"
 #include "lab/metering.h"
 #include "lab/records.h"
+#include "lab/surroundings.h"
 #include "lab/watch.h"
 #include "platform/durable.h"
 #include "platform/process.h"
@@ -29,6 +30,7 @@ struct attempt {
     int64_t id;
     char boot_id[48];
     struct pji_watch watch;
+    struct pji_surroundings surroundings;
     struct pji_metering *metering;
     const struct pji_engine_ops *ops;
     void *engine;
@@ -351,9 +353,11 @@ static pj_status measure_task(struct attempt *a, const struct pji_workload_task 
         return ends(a, "preparation");
     emit(a, PJI_RUN_PHASE, "measure");
     struct pji_load_plan plan = load_plan(a, "measure", &phase->run, a->watch.fd);
+    pji_surroundings_begin(&a->surroundings, a->env->root);
     pji_metering_mark(a->metering);
     status = pji_load_run(&plan, &phase->load, &a->error);
     pji_metering_mark(a->metering);
+    pji_surroundings_end(&a->surroundings, a->ops->alive_fd(a->engine) >= 0, &phase->host);
     phase->start_ns = phase->load.start_ns;
     phase->end_ns = phase->load.end_ns;
     enum pji_watch_cause cause = pji_watch_cause(&a->watch);
@@ -371,10 +375,12 @@ static pj_status measure_command(struct attempt *a)
     if (phase == NULL)
         return PJ_ENOMEM;
     emit(a, PJI_RUN_PHASE, "measure");
+    pji_surroundings_begin(&a->surroundings, a->env->root);
     pji_metering_mark(a->metering);
     pj_status status =
         a->ops->run(a->engine, &phase->start_ns, &phase->end_ns, &exit_code, &a->error);
     pji_metering_mark(a->metering);
+    pji_surroundings_end(&a->surroundings, true, &phase->host);
     enum pji_watch_cause cause = pji_watch_cause(&a->watch);
     if (cause == PJI_WATCH_USER || cause == PJI_WATCH_METER || cause == PJI_WATCH_DEADLINE)
         return stopped(a, cause);
@@ -516,6 +522,7 @@ static pj_status finish(struct attempt *a, struct pj_error *err)
 
 static void attempt_fini(struct attempt *a)
 {
+    pji_surroundings_close(&a->surroundings);
     if (a->watch.fd >= 0)
         pji_watch_close(&a->watch);
     pji_trial_data_fini(&a->data);
@@ -566,6 +573,7 @@ pj_status pji_trial_run(const struct pji_run_env *env, const struct pji_study *s
     make_nonce(nonce);
     pji_boot_id(a.boot_id, sizeof a.boot_id);
     a.data.interval_ns = study->meter_interval_ns;
+    a.data.gates = study->gates;
     a.data.start_ns = now_ns(CLOCK_MONOTONIC);
     pj_status status = pji_store_start_attempt(store, trial->id, nonce, a.data.start_ns,
                                                now_ns(CLOCK_REALTIME), &a.id, err);

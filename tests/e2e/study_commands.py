@@ -36,6 +36,7 @@ repetitions: 1
 order: {seed: 2}
 engine: {kind: command, run: [sleep, $wait]}
 limits: {trial: 2m}
+gates: {cpu_thief: 1, steal_time: 1}
 """
 
 

@@ -2,6 +2,7 @@
  */
 #include "evidence/gates.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,6 +83,54 @@ static void each_fault_fires_its_own_gate(void **state)
     check(&in, "short_window ");
 }
 
+static struct pji_host_change quiet(void)
+{
+    return (struct pji_host_change){.known = true,
+                                    .dur_s = 5,
+                                    .steal_share = 0.01,
+                                    .foreign_share = 0.05,
+                                    .foreign_pid = 4711,
+                                    .foreign_name = "backup"};
+}
+
+static void what_else_the_machine_did(void **state)
+{
+    (void)state;
+    struct pji_gate_inputs in = clean();
+    struct pji_host_change host = quiet();
+    in.host = &host;
+    check(&in, "");
+    host.foreign_share = 0.051;
+    check(&in, "cpu_foreign ");
+    host.foreign_share = 0.251;
+    check(&in, "cpu_thief ");
+    host.foreign_share = (double)NAN; /* nobody can tell: nothing is claimed */
+    check(&in, "");
+    host.steal_share = 0.011;
+    check(&in, "steal_some ");
+    host.steal_share = 0.101;
+    check(&in, "steal_time ");
+    host.dur_s = 0.99; /* too short to be judged by ticks of 1/100 s */
+    check(&in, "");
+    host = quiet();
+    host.swap_b = 4096;
+    check(&in, "swap_some ");
+    host.swap_b = (INT64_C(10) << 20) + 1;
+    check(&in, "swapping ");
+    host = quiet();
+    host.throttled = 1;
+    check(&in, "throttled ");
+    host = quiet();
+    host.freq_cap_before_khz = 3000000;
+    host.freq_cap_after_khz = 2999999;
+    check(&in, "limit_changed ");
+    host = quiet();
+    host.power_cap_after_uw = -1; /* the limits could not be read any more */
+    check(&in, "limit_changed ");
+    host.known = false;
+    check(&in, "");
+}
+
 static void energies_fire_by_what_they_are(void **state)
 {
     (void)state;
@@ -141,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clean_trial_fires_nothing),
         cmocka_unit_test(each_fault_fires_its_own_gate),
+        cmocka_unit_test(what_else_the_machine_did),
         cmocka_unit_test(energies_fire_by_what_they_are),
         cmocka_unit_test(details_give_the_figures),
         cmocka_unit_test(a_slow_meter_has_a_wider_gap_limit),

@@ -115,7 +115,10 @@ static void store_and_see(struct pji_trial_data *data, struct seen *seen)
 static void make(struct pji_trial_data *data)
 {
     struct pji_trace_reader *reader = NULL;
-    *data = (struct pji_trial_data){.interval_ns = 1000000000, .start_ns = 1, .end_ns = 5000000000};
+    *data = (struct pji_trial_data){.interval_ns = 1000000000,
+                                    .gates = pji_gate_limits_default(),
+                                    .start_ns = 1,
+                                    .end_ns = 5000000000};
     struct pji_trace_visitor visitor = pji_trace_builder(&data->trace);
     assert_int_equal(pji_trace_reader_new(&reader, "t", &visitor, NULL), PJ_OK);
     assert_int_equal(pji_trace_reader_feed(reader, trace_text, sizeof trace_text - 1, NULL), PJ_OK);
