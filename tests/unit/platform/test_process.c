@@ -368,6 +368,8 @@ static void test_signals_of_the_child(void **state)
     sigset_t blocked, before;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGUSR1);
+    for (int number = 1; number < 32; number++)
+        signal(number, SIG_DFL); /* a shell starts background work with SIGINT or SIGQUIT ignored */
     pthread_sigmask(SIG_BLOCK, &blocked, &before);
     struct sigaction handled = {.sa_handler = on_signal};
     struct sigaction ignored = {.sa_handler = SIG_IGN};
