@@ -250,6 +250,7 @@ pj_status pji_doctor_look(struct pji_doctor *d, const struct pji_instruments *in
     d->n_checks = pji_host_checks(platform, d->checks);
     d->tools_known = pji_energy_tools_find(platform, d->tools, &d->n_tools);
     d->persistenced = platform->ops->list(platform->context, "/proc", visit_persistenced, d) == 1;
+    pji_amd_visibility_read(d->env, &d->amd);
     return look_at_nvml(d, err);
 }
 

@@ -4,6 +4,7 @@
 
 #include "cli/instruments.h"
 #include "core/json.h"
+#include "sources/amd_select.h"
 #include "sources/cpu_model.h"
 #include "sources/energy_tools.h"
 #include "sources/host_checks.h"
@@ -64,6 +65,7 @@ struct pji_doctor {
     char driver[PJI_NVML_TEXT];
     struct pji_nvml_inventory *inventory; /* NULL: NVML was not loaded */
     struct pji_doctor_gpu gpus[PJI_NVML_GPUS];
+    struct pji_amd_visibility amd;
 };
 
 /* Looks at everything. The instruments stay the caller's, and must outlive the doctor. */

@@ -95,6 +95,11 @@ static json_t *text_or_null(const char *text)
     return text && text[0] ? json_string(text) : json_null();
 }
 
+static json_t *variable(const char *value)
+{
+    return value ? json_string(value) : json_null();
+}
+
 static json_t *gpus_json(const struct pji_doctor *d)
 {
     json_t *list = json_array();
@@ -112,9 +117,27 @@ static json_t *gpus_json(const struct pji_doctor *d)
     }
     return json_pack("{s:o, s:b, s:o, s:o, s:o}", "driver", text_or_null(d->driver),
                      "persistence_daemon", (int)d->persistenced, "cuda_visible_devices",
-                     d->env->cuda_visible_devices ? json_string(d->env->cuda_visible_devices)
-                                                  : json_null(),
-                     "cuda_device_order", text_or_null(d->env->cuda_device_order), "gpus", list);
+                     variable(d->env->cuda_visible_devices), "cuda_device_order",
+                     text_or_null(d->env->cuda_device_order), "gpus", list);
+}
+
+static json_t *amd_json(const struct pji_doctor *d)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < d->amd.n; i++) {
+        const struct pji_amd_node *node = &d->amd.nodes[i];
+        char address[24];
+
+        pji_amd_address_text(node->bdf, address);
+        (void)json_array_append_new(list,
+                                    json_pack("{s:i, s:o, s:s, s:b}", "number", (int)i, "uuid",
+                                              text_or_null(node->uuid), "pci", address, "selected",
+                                              (int)pji_amd_visible(&d->amd, node->bdf)));
+    }
+    return json_pack("{s:o, s:o, s:o}", "rocr_visible_devices",
+                     variable(d->env->rocr_visible_devices), "hip_visible_devices",
+                     variable(d->env->hip_visible_devices), "gpus", list);
 }
 
 static json_t *power_json(const struct pji_cpu_power *power)
@@ -138,8 +161,8 @@ static json_t *worth_json(const struct pji_doctor *d)
 
 json_t *pji_doctor_json(const struct pji_doctor *d)
 {
-    return json_pack("{s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "can_measure",
+    return json_pack("{s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "can_measure",
                      (int)pji_doctor_can_measure(d), "rooted", (int)d->env->platform->rooted,
                      "worth", worth_json(d), "instruments", rungs_json(d), "checks", checks_json(d),
-                     "other_tools", tools_json(d), "nvidia", gpus_json(d));
+                     "other_tools", tools_json(d), "nvidia", gpus_json(d), "amd", amd_json(d));
 }

@@ -245,6 +245,27 @@ static void add_gpus(const struct pji_doctor *d, struct pji_str *out)
         add_gpu(&d->gpus[i], out);
 }
 
+static void add_amd(const struct pji_doctor *d, struct pji_str *out)
+{
+    if (d->amd.n == 0)
+        return;
+    pji_str_add(out, "\nAMD GPUs of the compute driver\n");
+    if (d->env->rocr_visible_devices)
+        pji_str_addf(out, "  ROCR_VISIBLE_DEVICES=%s\n", d->env->rocr_visible_devices);
+    if (d->env->hip_visible_devices)
+        pji_str_addf(out, "  HIP_VISIBLE_DEVICES=%s\n", d->env->hip_visible_devices);
+    if (d->env->cuda_visible_devices)
+        pji_str_addf(out, "  CUDA_VISIBLE_DEVICES=%s\n", d->env->cuda_visible_devices);
+    for (size_t i = 0; i < d->amd.n; i++) {
+        char address[24];
+
+        pji_amd_address_text(d->amd.nodes[i].bdf, address);
+        pji_str_addf(out, "  %-*s%zu: %s %s\n", INDENT - 2,
+                     pji_amd_visible(&d->amd, d->amd.nodes[i].bdf) ? "visible" : "hidden", i,
+                     d->amd.nodes[i].uuid[0] ? d->amd.nodes[i].uuid : "(no UUID)", address);
+    }
+}
+
 void pji_doctor_text(const struct pji_doctor *d, struct pji_str *out)
 {
     add_worth(d, out);
@@ -256,4 +277,5 @@ void pji_doctor_text(const struct pji_doctor *d, struct pji_str *out)
         add_check(&d->checks[i], out);
     add_tools(d, out);
     add_gpus(d, out);
+    add_amd(d, out);
 }

@@ -41,6 +41,8 @@ static void read_environment(struct pji_instruments *instruments, const char *re
                                 .nvml_path = getenv("PERJOULE_NVML"),
                                 .cuda_visible_devices = getenv("CUDA_VISIBLE_DEVICES"),
                                 .cuda_device_order = getenv("CUDA_DEVICE_ORDER"),
+                                .hip_visible_devices = getenv("HIP_VISIBLE_DEVICES"),
+                                .rocr_visible_devices = getenv("ROCR_VISIBLE_DEVICES"),
                                 .replay_path = replay};
 }
 

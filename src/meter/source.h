@@ -30,6 +30,8 @@ struct pji_source_env {
     const char *nvml_path;            /* another NVML library, NULL: the usual names */
     const char *cuda_visible_devices; /* value of CUDA_VISIBLE_DEVICES, NULL: unset */
     const char *cuda_device_order;    /* value of CUDA_DEVICE_ORDER, NULL: unset */
+    const char *hip_visible_devices;  /* value of HIP_VISIBLE_DEVICES, NULL: unset */
+    const char *rocr_visible_devices; /* value of ROCR_VISIBLE_DEVICES, NULL: unset */
     const char *replay_path;          /* trace to replay, NULL: none */
     int64_t interval_ns;              /* intended sampling period */
 };

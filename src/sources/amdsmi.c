@@ -11,9 +11,13 @@
  * - An accelerator that is the machine's processor as well (MI300A) overlaps with the package that
  *   RAPL reads: recorded, not added.
  *
+ * Which GPUs: those that ROCm would show this process's child (amd_select.h); others are not
+ * missing, they are somebody else's. Where one die of a pair is visible, the pair is metered.
+ *
  * A domain is named by the bus address, as hwmon names it, whose power sensor becomes the
  * alternative.
  */
+#include "sources/amd_select.h"
 #include "sources/amdsmi_api.h"
 #include "sources/cpu_info.h"
 #include "sources/table.h"
@@ -22,7 +26,6 @@
 #include "core/units.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +55,7 @@ struct state {
 
 struct card {
     char address[24]; /* "0000:c1:00.0" */
+    const char *uuid; /* "GPU-0123456789abcdef", "" when unknown */
     unsigned long model;
     bool accelerator; /* not a display adapter: nothing else meters it for sure */
 };
@@ -80,8 +84,7 @@ static void find_card(const struct pji_platform *platform, uint64_t bdf, struct 
 {
     char address[24];
 
-    (void)snprintf(address, sizeof address, "%04" PRIx32 ":%02x:%02x.0", (uint32_t)(bdf >> 32),
-                   (unsigned)(bdf >> 8 & 0xff), (unsigned)(bdf >> 3 & 0x1f));
+    pji_amd_address_text(bdf, address);
     read_card(platform, address, card);
 }
 
@@ -99,6 +102,7 @@ static bool is_mi250(const struct card *card)
 
 struct missing {
     const struct pji_platform *platform;
+    const struct pji_amd_visibility *visibility;
     struct pji_channel_table *table;
     const char *reason, *fix;
     struct pj_error *err;
@@ -119,8 +123,10 @@ static int miss_entry(void *arg, const char *name)
 {
     struct missing *missing = arg;
     struct card card;
+    uint64_t bdf;
 
-    if (strlen(name) >= sizeof card.address || !strchr(name, ':'))
+    if (strlen(name) >= sizeof card.address || !pji_amd_address(name, &bdf) ||
+        !pji_amd_visible(missing->visibility, bdf))
         return 0;
     read_card(missing->platform, name, &card);
     if (card.accelerator)
@@ -131,11 +137,16 @@ static int miss_entry(void *arg, const char *name)
 
 /* Accelerators alone: a display adapter that is part of a processor is metered with it, and others
  * are read by hwmon. */
-static pj_status miss_all(const struct pji_platform *platform, const char *reason, const char *fix,
-                          struct pji_channel_table *table, struct pj_error *err)
+static pj_status miss_all(const struct pji_platform *platform,
+                          const struct pji_amd_visibility *visibility, const char *reason,
+                          const char *fix, struct pji_channel_table *table, struct pj_error *err)
 {
-    struct missing missing = {
-        .platform = platform, .table = table, .reason = reason, .fix = fix, .err = err};
+    struct missing missing = {.platform = platform,
+                              .visibility = visibility,
+                              .table = table,
+                              .reason = reason,
+                              .fix = fix,
+                              .err = err};
 
     (void)platform->ops->list(platform->context, "/sys/bus/pci/drivers/amdgpu", miss_entry,
                               &missing);
@@ -157,10 +168,11 @@ static void describe(const struct card *card, double count_uj, bool in_processor
     (void)snprintf(channel->name, sizeof channel->name, "amdsmi:%s:energy", card->address);
     (void)snprintf(channel->source, sizeof channel->source, "%s", source_name);
     (void)snprintf(channel->domain, sizeof channel->domain, "gpu-%s", card->address);
-    (void)snprintf(channel->com_id, sizeof channel->com_id, "amdsmi:%s", card->address);
-    (void)snprintf(channel->device, sizeof channel->device, "AMD GPU %04lx%s%s", card->model,
-                   is_mi250(card) ? ", both dies" : "",
-                   in_processor ? ", with the processor (not added)" : "");
+    (void)snprintf(channel->com_id, sizeof channel->com_id, "amdsmi:%s",
+                   card->uuid[0] ? card->uuid : card->address);
+    (void)snprintf(channel->device, sizeof channel->device, "AMD GPU %04lx%s%s %s%s%s", card->model,
+                   card->uuid[0] ? " " : "", card->uuid, card->address,
+                   is_mi250(card) ? ", both dies" : "", in_processor ? ", with the CPU" : "");
 }
 
 static pj_status add_gpu(struct state *state, const struct card *card, pji_amdsmi_handle handle,
@@ -193,8 +205,16 @@ static pj_status add_gpu(struct state *state, const struct card *card, pji_amdsm
     return status;
 }
 
-static pj_status add_gpus(struct state *state, struct pji_channel_table *table,
-                          struct pj_error *err)
+/* The pair of an MI250 counts as visible where one of its dies is. */
+static bool is_visible(const struct pji_amd_visibility *visibility,
+                       const struct pji_amdsmi_gpu *gpu, const struct pji_amdsmi_gpu *partner)
+{
+    return pji_amd_visible(visibility, gpu->bdf) ||
+           (partner && pji_amd_visible(visibility, partner->bdf));
+}
+
+static pj_status add_gpus(struct state *state, const struct pji_amd_visibility *visibility,
+                          struct pji_channel_table *table, struct pj_error *err)
 {
     struct pji_amdsmi_gpu gpus[PJI_AMDSMI_GPUS];
     size_t n = pji_amdsmi_gpus(&state->api, gpus), dies = 0;
@@ -206,12 +226,36 @@ static pj_status add_gpus(struct state *state, struct pji_channel_table *table,
         struct card card;
 
         find_card(state->platform, gpus[i].bdf, &card);
+        card.uuid = pji_amd_uuid(visibility, gpus[i].bdf);
         if (is_mi250(&card) && dies++ % 2 == 1)
             continue; /* in its pair's counter */
-        status =
-            add_gpu(state, &card, gpus[i].handle, strstr(cpu.name, "instinct") != NULL, table, err);
+        if (is_visible(visibility, &gpus[i], is_mi250(&card) && i + 1 < n ? &gpus[i + 1] : NULL))
+            status = add_gpu(state, &card, gpus[i].handle, strstr(cpu.name, "instinct") != NULL,
+                             table, err);
     }
     return status;
+}
+
+/* What the selection could not do, in words. */
+static void tell(const struct pji_source_env *env, const struct pji_amd_selection *selection)
+{
+    switch (selection->note) {
+    case PJI_AMD_NOTE_NONE:
+        break;
+    case PJI_AMD_NOTE_INVALID:
+        pji_log(env->log, PJI_LOG_INFO, "%s: '%s' names no GPU here; as in ROCm it ends the list",
+                selection->variable, selection->entry);
+        break;
+    case PJI_AMD_NOTE_DUPLICATE:
+        pji_log(env->log, PJI_LOG_INFO, "%s: '%s' names a GPU again; as in ROCm it ends the list",
+                selection->variable, selection->entry);
+        break;
+    case PJI_AMD_NOTE_UNRESOLVED:
+        pji_log(env->log, PJI_LOG_WARNING,
+                "the AMD GPUs of HIP_VISIBLE_DEVICES or ROCR_VISIBLE_DEVICES cannot be found out: "
+                "/sys/class/kfd/kfd/topology cannot be read; all AMD GPUs are metered");
+        break;
+    }
 }
 
 static void amdsmi_close(void *context)
@@ -226,18 +270,22 @@ static pj_status amdsmi_open(void *context, const struct pji_source_env *env,
                              struct pji_channel_table *table, struct pj_error *err)
 {
     struct state *state = context;
+    struct pji_amd_visibility visibility;
     char why[160] = "";
     pj_status status;
 
     state->platform = env->platform;
     if (!pji_path_exists(env->platform, "/sys/bus/pci/drivers/amdgpu"))
         return PJ_OK;
+    pji_amd_visibility_read(env, &visibility);
+    tell(env, &visibility.selection);
     if (!pji_path_exists(env->platform, "/dev/kfd"))
-        return miss_all(env->platform, "/dev/kfd is not there: no compute driver",
+        return miss_all(env->platform, &visibility, "/dev/kfd is not there: no compute driver",
                         "in a container pass /dev/kfd and /dev/dri", table, err);
     if (pji_amdsmi_open(&state->api, env->platform, why, sizeof why))
-        return miss_all(env->platform, why, "install amd-smi-lib of ROCm 6.0 or newer", table, err);
-    status = add_gpus(state, table, err);
+        return miss_all(env->platform, &visibility, why, "install amd-smi-lib of ROCm 6.0 or newer",
+                        table, err);
+    status = add_gpus(state, &visibility, table, err);
     if (status)
         amdsmi_close(state);
     return status;

@@ -11,6 +11,7 @@
  * - A domain that another instrument reads already (RAPL, the vendor's library) gets an alternative
  *   reading, which the ledger uses only when the first one fails.
  */
+#include "sources/amd_select.h"
 #include "sources/hwmon_row.h"
 #include "sources/rapl_channel.h"
 #include "sources/table.h"
@@ -51,6 +52,7 @@ struct opening {
     struct pj_error *err;
     pj_status status;
     struct pji_hwmon_spot spot; /* the sensor that is looked at */
+    struct pji_amd_visibility visibility;
 };
 
 /* ---- values ---- */
@@ -339,6 +341,15 @@ static void miss_card(struct opening *o, size_t first)
     }
 }
 
+/* An AMD GPU that ROCm would hide from this process's child is somebody else's. */
+static bool is_hidden(const struct opening *o)
+{
+    uint64_t bdf;
+
+    return strcmp(o->spot.chip, "amdgpu") == 0 && pji_amd_address(o->spot.device, &bdf) &&
+           !pji_amd_visible(&o->visibility, bdf);
+}
+
 static int visit_chip(void *arg, const char *hwmon)
 {
     struct opening *o = arg;
@@ -352,6 +363,8 @@ static int visit_chip(void *arg, const char *hwmon)
     if (pji_read_text(o->state->platform, path, o->spot.chip, sizeof o->spot.chip, NULL, NULL))
         return 0;
     read_device(o, hwmon);
+    if (is_hidden(o))
+        return 0;
     (void)snprintf(o->spot.folder, sizeof o->spot.folder, CLASS "/%s", hwmon);
     visit_folder(o);
     if (o->state->n == before && !o->status) {
@@ -380,6 +393,7 @@ static pj_status hwmon_open(void *context, const struct pji_source_env *env,
 
     state->platform = o.spot.platform = env->platform;
     pji_cpu_info_read(env->platform, &o.spot.cpu);
+    pji_amd_visibility_read(env, &o.visibility);
     (void)env->platform->ops->list(env->platform->context, CLASS, visit_chip, &o);
     if (o.status)
         hwmon_close(state);

@@ -9,6 +9,8 @@ struct entry {
     size_t len;
 };
 
+static const char blanks[] = " \t\n\v\f\r"; /* isspace(3), as strtol skips them */
+
 static bool before(const struct pji_nvml_identity *a, const struct pji_nvml_identity *b)
 {
     if (a->domain != b->domain)
@@ -79,10 +81,10 @@ static long find_uuid(struct entry entry, const struct pji_nvml_identity *gpus, 
 
 static struct entry next_entry(const char **rest)
 {
-    const char *text = *rest + strspn(*rest, " \t");
+    const char *text = *rest + strspn(*rest, blanks);
     size_t len = strcspn(text, ",");
     *rest = text[len] == ',' ? text + len + 1 : NULL;
-    while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+    while (len > 0 && strchr(blanks, text[len - 1]))
         len--;
     return (struct entry){text, len};
 }
@@ -145,7 +147,7 @@ void pji_nvml_select(const struct pji_nvml_identity *gpus, size_t n, const char 
         out->n = n;
         return;
     }
-    visible += strspn(visible, " \t");
+    visible += strspn(visible, blanks);
     if (*visible == '\0')
         return;
     walk(gpus, n, visible, by_pci, out);

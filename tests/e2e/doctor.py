@@ -163,6 +163,19 @@ class Doctor(lean.Case):
         self.assertIn("persistence mode is off", text)
         self.assertIn("CUDA_VISIBLE_DEVICES=1", text)
 
+    def test_amd_gpus_as_rocm_shows_them(self):
+        self.machine()
+        for number, simds, bus, unique in ((0, 0, 0, 0), (1, 304, 0x43, 0xbb), (2, 304, 3, 0xaa)):
+            self.put("/sys/class/kfd/kfd/topology/nodes/%d/properties" % number,
+                     "simd_count %d\nlocation_id %d\ndomain 0\nunique_id %d\n"
+                     % (simds, bus << 8, unique))
+        told = self.ask(ROCR_VISIBLE_DEVICES="1,0", HIP_VISIBLE_DEVICES="0")["amd"]
+        self.assertEqual((told["rocr_visible_devices"], told["hip_visible_devices"]), ("1,0", "0"))
+        self.assertEqual([(g["pci"], g["uuid"], g["selected"]) for g in told["gpus"]],
+                         [("0000:43:00.0", "GPU-00000000000000bb", False),
+                          ("0000:03:00.0", "GPU-00000000000000aa", True)])
+        self.assertIn("HIP_VISIBLE_DEVICES=0", self.say(HIP_VISIBLE_DEVICES="0"))
+
     def test_wrong_input(self):
         for args in (["here"], ["--jsn"], ["--root"], ["--root", self.path("nowhere")]):
             done = self.run_perjoule("doctor", *args)

@@ -99,3 +99,15 @@ struct fake_amdsmi *fake_amdsmi_install(struct scripted *s, const char *model)
     scripted_library(s, "libamd_smi.so", symbols);
     return &fake;
 }
+
+void fake_amdsmi_node(struct scripted *s, unsigned number, unsigned simds, unsigned bus,
+                      uint64_t unique_id)
+{
+    char path[96];
+
+    (void)snprintf(path, sizeof path, "/sys/class/kfd/kfd/topology/nodes/%u/properties", number);
+    scripted_filef(s, path,
+                   "cpu_cores_count %d\nsimd_count %u\nvendor_id 4098\nlocation_id %u\n"
+                   "domain 0\nunique_id %llu\n",
+                   simds ? 0 : 16, simds, bus << 8, (unsigned long long)unique_id);
+}

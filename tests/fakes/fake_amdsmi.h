@@ -31,4 +31,8 @@ struct fake_amdsmi *fake_amdsmi_install(struct scripted *s, const char *model);
 /* One more PCI device of the driver; the bdf that belongs to it. */
 uint64_t fake_amdsmi_card(struct scripted *s, unsigned bus, const char *model, const char *class);
 
+/* A node of the driver's topology: a GPU at that bus address, or with simds 0 a processor. */
+void fake_amdsmi_node(struct scripted *s, unsigned number, unsigned simds, unsigned bus,
+                      uint64_t unique_id);
+
 #endif

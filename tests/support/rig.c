@@ -15,8 +15,13 @@
 
 void rig_open(struct rig *rig, struct scripted *s, const struct pji_source_ops *const *sources)
 {
-    struct pji_meter_config config = {
-        .env = {.platform = scripted_platform(s)}, .sources = sources, .interval_ns = 100000000};
+    rig_open_env(rig, &(struct pji_source_env){.platform = scripted_platform(s)}, sources);
+}
+
+void rig_open_env(struct rig *rig, const struct pji_source_env *env,
+                  const struct pji_source_ops *const *sources)
+{
+    struct pji_meter_config config = {.env = *env, .sources = sources, .interval_ns = 100000000};
     struct pj_error err = {0};
     const struct pji_channel_table *table;
 

@@ -31,6 +31,9 @@ struct rig {
 
 /* Failures end the test. */
 void rig_open(struct rig *rig, struct scripted *s, const struct pji_source_ops *const *sources);
+/* The same with what else the sources may know. */
+void rig_open_env(struct rig *rig, const struct pji_source_env *env,
+                  const struct pji_source_ops *const *sources);
 void rig_close(struct rig *rig);
 void rig_read(struct rig *rig);
 /* Lets dur_ns pass, then reads. */

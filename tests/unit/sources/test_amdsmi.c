@@ -254,6 +254,103 @@ static void a_processor_with_a_gpu_is_recorded_not_added(void **state)
     close_all(&rig, s, fake);
 }
 
+/* ---- which GPUs ---- */
+
+static void open_visible(struct rig *rig, struct scripted *s, const char *rocr, const char *hip,
+                         const char *cuda)
+{
+    struct pji_source_env env = {.platform = scripted_platform(s),
+                                 .rocr_visible_devices = rocr,
+                                 .hip_visible_devices = hip,
+                                 .cuda_visible_devices = cuda};
+
+    rig_open_env(rig, &env, with_hwmon);
+}
+
+/* A board's sensor, which must not bring back what is hidden. */
+static void put_sensor(struct scripted *s, int number, const char *address)
+{
+    char path[96], target[64];
+
+    (void)snprintf(path, sizeof path, "/sys/class/hwmon/hwmon%d/device", number);
+    (void)snprintf(target, sizeof target, "../../../%s", address);
+    scripted_link(s, path, target);
+    (void)snprintf(path, sizeof path, "/sys/class/hwmon/hwmon%d/name", number);
+    scripted_file(s, path, "amdgpu\n");
+    (void)snprintf(path, sizeof path, "/sys/class/hwmon/hwmon%d/power1_label", number);
+    scripted_file(s, path, "PPT\n");
+    (void)snprintf(path, sizeof path, "/sys/class/hwmon/hwmon%d/power1_input", number);
+    scripted_file(s, path, "90000000\n");
+}
+
+static void rocm_decides_which(void **state)
+{
+    static const struct {
+        const char *rocr, *hip, *cuda, *cover;
+    } cases[] = {
+        {NULL, NULL, NULL, FIRST " " SECOND},
+        {NULL, "1", NULL, FIRST}, /* the topology counts 43 before 03 */
+        {NULL, "0", "1", SECOND},
+        {NULL, NULL, "1", FIRST},
+        {NULL, "", "1", FIRST},
+        {"1", "0", NULL, FIRST},
+        {"gpu-00000000000000bb", NULL, NULL, SECOND},
+        {"", NULL, NULL, ""},
+        {NULL, "-1", NULL, ""},
+    };
+    struct scripted *s = *state;
+    struct fake_amdsmi *fake = fake_amdsmi_install(s, "0x74a1");
+
+    put_sensor(s, 0, "0000:03:00.0");
+    put_sensor(s, 1, "0000:43:00.0");
+    fake_amdsmi_node(s, 0, 0, 0, 0);
+    fake_amdsmi_node(s, 1, 304, 0x43, 0xbb);
+    fake_amdsmi_node(s, 10, 304, 0x03, 0xaa);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rig rig;
+        char cover[256];
+
+        open_visible(&rig, s, cases[i].rocr, cases[i].hip, cases[i].cuda);
+        assert_string_equal(rig_cover(&rig, cover, sizeof cover), cases[i].cover);
+        assert_int_equal(rig.n_missing, 0); /* others' GPUs are not missing */
+        if (rig_has(&rig, FIRST)) {
+            const struct pji_channel *c = &rig.channels[rig_channel(&rig, FIRST)];
+
+            assert_non_null(strstr(c->device, "GPU-00000000000000aa"));
+            assert_non_null(strstr(c->device, "0000:03:00.0"));
+            assert_string_equal(c->com_id, "amdsmi:GPU-00000000000000aa");
+        }
+        close_all(&rig, s, fake);
+    }
+}
+
+static void half_a_pair_shows_the_whole_pair(void **state)
+{
+    struct scripted *s = *state;
+    struct fake_amdsmi *fake = fake_amdsmi_install(s, "0x7408");
+    struct rig rig;
+    char cover[256];
+
+    fake_amdsmi_node(s, 1, 220, 0x03, 0xaa);
+    fake_amdsmi_node(s, 2, 220, 0x43, 0xab);
+    open_visible(&rig, s, NULL, "1", NULL);
+    assert_string_equal(rig_cover(&rig, cover, sizeof cover), FIRST);
+    assert_non_null(strstr(rig.channels[0].device, "both dies"));
+    close_all(&rig, s, fake);
+}
+
+static void without_a_topology_nothing_is_hidden(void **state)
+{
+    struct scripted *s = *state;
+    struct fake_amdsmi *fake = fake_amdsmi_install(s, "0x74a1");
+    struct rig rig;
+    char cover[256];
+
+    open_visible(&rig, s, "0", NULL, NULL);
+    assert_string_equal(rig_cover(&rig, cover, sizeof cover), FIRST " " SECOND);
+    close_all(&rig, s, fake);
+}
+
 #define with_script(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -270,6 +367,9 @@ int main(void)
         with_script(the_sensor_of_the_board_is_the_alternative),
         with_script(a_library_that_is_not_there_is_a_reason),
         with_script(a_processor_with_a_gpu_is_recorded_not_added),
+        with_script(rocm_decides_which),
+        with_script(half_a_pair_shows_the_whole_pair),
+        with_script(without_a_topology_nothing_is_hidden),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,14 @@ static void check(const struct fixture *fixtures, size_t n)
         if (fixtures[i].entry)
             assert_string_equal(selection.entry, fixtures[i].entry);
         assert_false(selection.order_unsure);
+        /* GPUs of one model: the order that is CUDA's default cannot be told apart from the bus's
+         */
+        for (int k = 0; k < 2; k++) {
+            select_and_print(fixtures[i].visible, k ? "FASTEST_FIRST" : NULL, &selection, text,
+                             sizeof text);
+            assert_string_equal(text, fixtures[i].expected);
+            assert_int_equal(selection.note, fixtures[i].note);
+        }
     }
 }
 
@@ -66,6 +74,10 @@ static void whole_lists(void **state)
         {"0,1,2,3", "1 3 0 2", PJI_NVML_NOTE_NONE, NULL},
         {"2,0", "0 1", PJI_NVML_NOTE_NONE, NULL},
         {" 2 , 0 ", "0 1", PJI_NVML_NOTE_NONE, NULL},
+        {"\t2,\n0\n", "0 1", PJI_NVML_NOTE_NONE, NULL},
+        {" \n", "", PJI_NVML_NOTE_NONE, NULL},
+        {"0 1", "1", PJI_NVML_NOTE_NONE, NULL},
+        {" GPU-3 ,\tGPU-1\n", "3 2", PJI_NVML_NOTE_NONE, NULL},
         {"+1", "3", PJI_NVML_NOTE_NONE, NULL},
         {"1gpu,2nd", "3 0", PJI_NVML_NOTE_NONE, NULL},
         {"GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", "0", PJI_NVML_NOTE_NONE, NULL},
