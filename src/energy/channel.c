@@ -24,6 +24,15 @@ static const char *const domain_names[] = {[PJI_DOMAIN_MACHINE] = "machine",
                                            [PJI_DOMAIN_OTHER] = "other",
                                            NULL};
 
+void pji_com_id_name(char *out, size_t size, const char *name)
+{
+    size_t len = strnlen(name, size - 1);
+    for (size_t i = 0; i < len; i++) {
+        out[i] = name[i] == '+' || name[i] == '@' ? '-' : name[i];
+    }
+    out[len] = '\0';
+}
+
 const char *pji_domain_kind_name(enum pji_domain_kind kind)
 {
     return (unsigned)kind <= PJI_DOMAIN_OTHER ? domain_names[kind] : "other";

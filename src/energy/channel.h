@@ -86,6 +86,8 @@ struct pji_missing {
 };
 
 const char *pji_domain_kind_name(enum pji_domain_kind kind);
+/* A name as part of a com_id: '+' and '@', which mean something there, become '-'. */
+void pji_com_id_name(char *out, size_t size, const char *name);
 
 /* A channel as a JSON object of the trace header, and back (unknown keys are ignored, so that a
  * later version's rows can be read). New reference; NULL on lack of memory. */

@@ -49,7 +49,14 @@ void pji_energy_missing(struct pj_energy *out, const char *reason)
     copy_cut(out->reason, sizeof out->reason, reason);
 }
 
-/* ---- instrument identities: a sum's com_id is the sorted set of its parts', joined by '+' ---- */
+/* ---- instrument identities ----
+ *
+ * A sum's com_id is the sorted set of its parts', joined by '+'. An identity of the form
+ * "CLASS@INSTANCE" says that instruments of one class share an unknown part of their common error
+ * (their design) while another part is each one's own. How large each part is nobody states, so of
+ * "shared" and "independent" the larger one is taken: linear in sums, in quadrature in differences
+ * and ratios, where nothing cancels. Several instances of a class in one sum are "CLASS@*".
+ */
 
 static size_t token_len(const char *token)
 {
@@ -72,12 +79,25 @@ static int token_compare(const char *a, const char *b)
     return na < nb ? -1 : na > nb;
 }
 
-/* Whether the two sums share an instrument. */
+/* Length of the class in a token, 0 when it has none. */
+static size_t class_len(const char *token)
+{
+    size_t len = strcspn(token, "@+");
+    return token[len] == '@' ? len : 0;
+}
+
+static bool tokens_share(const char *a, const char *b)
+{
+    size_t na = class_len(a), nb = class_len(b);
+    return token_compare(a, b) == 0 || (na > 0 && na == nb && memcmp(a, b, na) == 0);
+}
+
+/* Whether the two sums share an instrument, or have instruments of one class. */
 static bool ids_overlap(const char *a, const char *b)
 {
     for (const char *x = a; *x != '\0'; x = token_next(x)) {
         for (const char *y = b; *y != '\0'; y = token_next(y)) {
-            if (token_compare(x, y) == 0) {
+            if (tokens_share(x, y)) {
                 return true;
             }
         }
@@ -87,7 +107,7 @@ static bool ids_overlap(const char *a, const char *b)
 
 static bool id_is_joint(const char *id)
 {
-    return strchr(id, '+') != NULL || strncmp(id, "sum:", 4) == 0;
+    return strchr(id, '+') != NULL || strncmp(id, "sum:", 4) == 0 || strstr(id, "@*") != NULL;
 }
 
 static uint64_t fnv1a(const char *text)
@@ -101,17 +121,23 @@ static uint64_t fnv1a(const char *text)
 
 static void ids_join(char out[PJ_COM_ID], const char *a, const char *b)
 {
-    char joined[2 * PJ_COM_ID] = "";
+    char joined[2 * PJ_COM_ID + 2] = "";
     size_t len = 0;
     while (*a != '\0' || *b != '\0') {
         int order = *a == '\0' ? 1 : *b == '\0' ? -1 : token_compare(a, b);
+        bool several = *a != '\0' && *b != '\0' && order != 0 && tokens_share(a, b);
+        order = several ? 0 : order;
         const char *token = order <= 0 ? a : b;
-        size_t n = token_len(token);
+        size_t n = several ? class_len(token) : token_len(token);
         if (len > 0) {
             joined[len++] = '+';
         }
         memcpy(joined + len, token, n);
         len += n;
+        if (several) {
+            memcpy(joined + len, "@*", 2);
+            len += 2;
+        }
         a = order <= 0 ? token_next(a) : a;
         b = order >= 0 ? token_next(b) : b;
     }
@@ -185,6 +211,15 @@ double pji_energy_rest(const struct pj_energy *energy)
 bool pji_energy_same_instrument(const struct pj_energy *a, const struct pj_energy *b)
 {
     return a->com_id[0] != '\0' && !id_is_joint(a->com_id) && strcmp(a->com_id, b->com_id) == 0;
+}
+
+bool pji_energy_same_class(const struct pj_energy *a, const struct pj_energy *b)
+{
+    if (pji_energy_same_instrument(a, b)) {
+        return true;
+    }
+    return a->com_id[0] != '\0' && !id_is_joint(a->com_id) && b->com_id[0] != '\0' &&
+           !id_is_joint(b->com_id) && tokens_share(a->com_id, b->com_id);
 }
 
 void pji_energy_sub(struct pj_energy *out, const struct pj_energy *a, const struct pj_energy *b)

@@ -4,7 +4,8 @@
  * does wrong in both sums enters both terms with its sign before it is squared (5.2.2, correlation
  * 1): a gain that is the same in A and B leaves nothing, an offset leaves what the shorter window
  * feels more, and instruments with other shares in A than in B leave the difference of their
- * shares.
+ * shares. Instruments of one class share an unknown part of it: of "all of it" and "nothing" the
+ * one that leaves more is taken.
  */
 #include "energy/ratio.h"
 
@@ -47,26 +48,29 @@ static const struct pj_energy *part_at(const struct side *a, const struct side *
     return i < a->n ? &a->parts[i] : &b->parts[i - a->n];
 }
 
-/* Whether part i is the first one of its instrument. Parts that are sums of several instruments, or
- * of none that is known, each stand for themselves. */
-static bool leads(const struct side *a, const struct side *b, size_t i)
+typedef bool alike_fn(const struct pj_energy *a, const struct pj_energy *b);
+
+/* Whether part i is the first one of its instrument or class. Parts that are sums of several
+ * instruments, or of none that is known, each stand for themselves. */
+static bool leads(const struct side *a, const struct side *b, size_t i, alike_fn *alike)
 {
     for (size_t k = 0; k < i; k++) {
-        if (pji_energy_same_instrument(part_at(a, b, i), part_at(a, b, k))) {
+        if (alike(part_at(a, b, i), part_at(a, b, k))) {
             return false;
         }
     }
     return true;
 }
 
-/* Variance that the instrument of part i leaves in the ratio. */
-static double instrument_u2(const struct side *a, const struct side *b, size_t i, bool *cancelled)
+/* Variance that the instrument (or class) of part i leaves in the ratio, as one error. */
+static double one_u2(const struct side *a, const struct side *b, size_t i, alike_fn *alike,
+                     bool *cancelled)
 {
     double gain = 0, rest = 0;
     bool in_a = false, in_b = false;
     for (size_t k = i; k < a->n + b->n; k++) {
         const struct pj_energy *part = part_at(a, b, k);
-        if (k == i || pji_energy_same_instrument(part_at(a, b, i), part)) {
+        if (k == i || alike(part_at(a, b, i), part)) {
             double by = k < a->n ? a->by : b->by;
             gain += by * part->u_gain_j;
             rest += by * pji_energy_rest(part);
@@ -76,6 +80,20 @@ static double instrument_u2(const struct side *a, const struct side *b, size_t i
     }
     *cancelled = *cancelled || (in_a && in_b);
     return square(gain) + square(rest);
+}
+
+/* Variance of the class that part i leads: its instruments apart, or all of them as one. */
+static double class_u2(const struct side *a, const struct side *b, size_t i, bool *cancelled)
+{
+    bool ignored = false;
+    double apart_u2 = 0;
+    for (size_t k = i; k < a->n + b->n; k++) {
+        bool inside = k == i || pji_energy_same_class(part_at(a, b, i), part_at(a, b, k));
+        if (inside && leads(a, b, k, pji_energy_same_instrument)) {
+            apart_u2 += one_u2(a, b, k, pji_energy_same_instrument, cancelled);
+        }
+    }
+    return fmax(apart_u2, one_u2(a, b, i, pji_energy_same_class, &ignored));
 }
 
 pj_status pji_energy_ratio_parts(struct pji_ratio *out, const struct pj_energy *a, size_t n_a,
@@ -99,8 +117,8 @@ pj_status pji_energy_ratio_parts(struct pji_ratio *out, const struct pj_energy *
     for (size_t i = 0; i < n_a + n_b; i++) {
         double by = i < n_a ? sides[0].by : sides[1].by;
         ind_u2 += square(by * part_at(&sides[0], &sides[1], i)->u_ind_j);
-        if (leads(&sides[0], &sides[1], i)) {
-            com_u2 += instrument_u2(&sides[0], &sides[1], i, &out->cancelled);
+        if (leads(&sides[0], &sides[1], i, pji_energy_same_class)) {
+            com_u2 += class_u2(&sides[0], &sides[1], i, &out->cancelled);
         }
     }
     out->u_ind = sqrt(ind_u2);

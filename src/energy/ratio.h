@@ -11,4 +11,8 @@ double pji_energy_rest(const struct pj_energy *energy);
  * of instruments the shares may differ, and shares are not known here. */
 bool pji_energy_same_instrument(const struct pj_energy *a, const struct pj_energy *b);
 
+/* Whether they share at least a part of their common error: one instrument, or two of one class
+ * (com_id "CLASS@INSTANCE"). */
+bool pji_energy_same_class(const struct pj_energy *a, const struct pj_energy *b);
+
 #endif

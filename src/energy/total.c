@@ -6,6 +6,8 @@
  */
 #include "energy/ledger.h"
 
+#include "energy/ratio.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -26,8 +28,14 @@ static bool added(const struct cover *c, size_t i)
     return c->in[i] && c->energies[i].origin != PJ_ORIGIN_MISSING;
 }
 
-/* Adds those of the cover that `want` asks for, one instrument after the other, so that what they
- * share is added linearly before it meets the others. */
+static bool together(const struct cover *c, size_t i, size_t k)
+{
+    return strcmp(c->energies[i].com_id, c->energies[k].com_id) == 0 ||
+           pji_energy_same_class(&c->energies[i], &c->energies[k]);
+}
+
+/* Adds those of the cover that `want` asks for, one class of instruments after the other, so that
+ * what they share is added linearly before it meets the others. */
 static void add_up(const struct cover *c, struct pj_energy *sum, bool want_measured,
                    bool want_modelled)
 {
@@ -35,7 +43,7 @@ static void add_up(const struct cover *c, struct pj_energy *sum, bool want_measu
     for (size_t i = 0; i < c->n; i++) {
         bool first = c->in[i];
         for (size_t k = 0; first && k < i; k++) {
-            first = !(c->in[k] && strcmp(c->energies[k].com_id, c->energies[i].com_id) == 0);
+            first = !(c->in[k] && together(c, i, k));
         }
         if (!first) {
             continue;
@@ -44,7 +52,7 @@ static void add_up(const struct cover *c, struct pj_energy *sum, bool want_measu
         bool any = false;
         for (size_t k = i; k < c->n; k++) {
             bool wanted = measured(&c->channels[k]) ? want_measured : want_modelled;
-            if (c->in[k] && wanted && strcmp(c->energies[k].com_id, c->energies[i].com_id) == 0) {
+            if (c->in[k] && wanted && together(c, i, k)) {
                 pji_energy_add(&group, &c->energies[k]);
                 any = true;
             }

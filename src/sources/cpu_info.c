@@ -62,6 +62,10 @@ static void take_line(struct scan *scan, char *line)
         info->family = (int)strtol(value, NULL, 10);
     } else if (strcmp(line, "model") == 0) {
         info->model = (int)strtol(value, NULL, 10);
+    } else if (strcmp(line, "stepping") == 0) {
+        info->stepping = (int)strtol(value, NULL, 10);
+    } else if (strcmp(line, "microcode") == 0) {
+        (void)snprintf(info->microcode, sizeof info->microcode, "%s", value);
     } else if (strcmp(line, "siblings") == 0) {
         info->threads = (int)strtol(value, NULL, 10);
     } else if (strcmp(line, "cpu cores") == 0) {
@@ -132,12 +136,32 @@ static int online_threads(const struct pji_platform *platform)
     return count;
 }
 
+/* FNV-1a of 32 bits. */
+static void read_machine(const struct pji_platform *platform, char *out, size_t size)
+{
+    static const char *const paths[] = {"/etc/machine-id", "/var/lib/dbus/machine-id",
+                                        "/proc/sys/kernel/random/boot_id"};
+    char text[64] = "";
+    uint32_t hash = UINT32_C(2166136261);
+
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0] && strlen(text) < 32; i++) {
+        if (pji_read_text(platform, paths[i], text, sizeof text, NULL, NULL))
+            text[0] = '\0';
+    }
+    if (strlen(text) < 32) /* "uninitialized", or nothing */
+        return;
+    for (const char *at = text; *at; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT32_C(16777619);
+    (void)snprintf(out, size, "%08x", hash);
+}
+
 void pji_cpu_info_read(const struct pji_platform *platform, struct pji_cpu_info *info)
 {
     struct scan scan = {.info = info};
     int online = online_threads(platform);
 
-    *info = (struct pji_cpu_info){.family = -1, .model = -1};
+    *info = (struct pji_cpu_info){.family = -1, .model = -1, .stepping = -1};
+    read_machine(platform, info->machine, sizeof info->machine);
     scan_file(platform, &scan, online > 0);
     if (online > 0 && info->threads > 0) {
         info->sockets = (online + info->threads / 2) / info->threads;

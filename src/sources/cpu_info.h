@@ -16,6 +16,10 @@ struct pji_cpu_info {
     int cores;               /* physical cores of one socket, 0: unknown */
     int threads;             /* hardware threads of one socket, 0: unknown */
     bool virtual_machine;    /* the hypervisor flag is set */
+    int stepping;            /* -1 when unknown */
+    char microcode[16];      /* "0x5003604", "" when unknown */
+    char machine[9]; /* which machine this is, "" when unknown: of machine-id(5), where there
+                        is none of this boot, 32 bits of 128, so that it cannot be undone */
 };
 
 /* Never fails: what cannot be read stays unknown. */

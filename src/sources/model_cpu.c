@@ -67,12 +67,13 @@ static pj_status add_channels(struct state *state, const struct pji_cpu_info *cp
                                  .quantum = 1,
                                  .companion = -1};
     struct pji_channel other;
+    char name[PJI_CPU_NAME];
     pj_status status;
 
     (void)snprintf(energy.source, sizeof energy.source, "%s", source_name);
     (void)snprintf(energy.device, sizeof energy.device, "%s", device);
-    (void)snprintf(energy.com_id, sizeof energy.com_id, "model_cpu:%s",
-                   cpu->name[0] ? cpu->name : "unknown cpu");
+    pji_com_id_name(name, sizeof name, cpu->name[0] ? cpu->name : "unknown cpu");
+    (void)snprintf(energy.com_id, sizeof energy.com_id, "model_cpu:%s@%s", name, cpu->machine);
     status = pji_channel_table_add(table, &energy, &state->energy_channel, err);
     if (status)
         return status;

@@ -131,9 +131,12 @@ void pji_rapl_channel_init(struct pji_channel *channel, const char *source)
 void pji_rapl_channel_finish(struct pji_channel *channel, const char *prefix,
                              const struct pji_cpu_info *cpu)
 {
+    char name[25];
+
     (void)snprintf(channel->name, sizeof channel->name, "%s:%s", prefix, channel->domain);
-    (void)snprintf(channel->com_id, sizeof channel->com_id, "rapl:%.24s:%.32s",
-                   cpu->name[0] ? cpu->name : "unknown cpu", channel->domain);
+    pji_com_id_name(name, sizeof name, cpu->name[0] ? cpu->name : "unknown cpu");
+    (void)snprintf(channel->com_id, sizeof channel->com_id, "rapl:%s:%.7s@%.8s:%.15s", name,
+                   pji_domain_kind_name(channel->domain_kind), cpu->machine, channel->domain);
     channel->gain_rel = pji_rapl_gain_rel(cpu, channel->domain_kind);
 }
 

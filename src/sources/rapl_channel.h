@@ -20,7 +20,8 @@ void pji_rapl_package_domain(struct pji_channel *channel, enum pji_domain_kind k
 
 /* A RAPL counter in uJ, as yet of no domain. */
 void pji_rapl_channel_init(struct pji_channel *channel, const char *source);
-/* What follows from the domain: name, identity, gain. */
+/* What follows from the domain: name, identity, gain. The identity is "CLASS@INSTANCE": processors
+ * of one model share their design, a machine's counter is one instrument (docs/uncertainty.md). */
 void pji_rapl_channel_finish(struct pji_channel *channel, const char *prefix,
                              const struct pji_cpu_info *cpu);
 /* Resolution and largest power of the zone, from the kernel's figures. */

@@ -7,11 +7,14 @@
  * - A domain that perf events already read (rapl_perf.c, before us in the table) is not read a
  *   second time: it is the same counter.
  * - intel-rapl-mmio shows the counters of the package again: an alternative reading of the same
- *   domain, used only where the MSR zone cannot be read.
+ *   domain, used only where the MSR zone cannot be read. Dies of one package may do so as well.
+ *   Names only suggest it; whether counters are equal and move together is looked at
+ *   (rapl_twins.h), and the channel's device says what came out.
  * - Since Linux 5.10 energy_uj is readable by root only (CVE-2020-8694).
  */
 #include "sources/rapl_channel.h"
 #include "sources/rapl_counters.h"
+#include "sources/rapl_twins.h"
 #include "sources/rapl_zones.h"
 #include "sources/table.h"
 
@@ -58,26 +61,31 @@ static bool is_read(const struct pji_channel_table *table, const struct pji_chan
     return false;
 }
 
-/* On AMD the package counter is one for the package (PPR, MSR C001_029B), but Linux 6.9 to 6.11
- * show a zone for each core complex die: the same energy again. Of dies that are not AMD's each has
- * its own. The first zone of the package, or -1. */
-static int32_t first_die(const struct pji_channel_table *table, const struct pji_channel *channel,
-                         const struct pji_cpu_info *cpu)
+/* Our first channel of another die of the same package, or -1. */
+static int32_t first_die(const struct pji_channel_table *table, const struct pji_channel *channel)
 {
     static const char mark[] = "-die-";
     const char *die = strstr(channel->domain, mark);
     size_t len = die ? (size_t)(die - channel->domain) + sizeof mark - 1 : 0;
 
-    if (!die || strcmp(cpu->vendor, "AuthenticAMD") != 0)
-        return -1;
-    for (size_t i = 0; i < table->n; i++) {
+    for (size_t i = 0; die && i < table->n; i++) {
         const struct pji_channel *other = &table->channels[i];
 
         if (strcmp(other->source, source_name) == 0 && other->domain_kind == channel->domain_kind &&
+            strcmp(other->domain, channel->domain) != 0 &&
             strncmp(other->domain, channel->domain, len) == 0)
             return (int32_t)i;
     }
     return -1;
+}
+
+/* On AMD the package counter is one for the package (PPR, MSR C001_029B), but Linux 6.9 to 6.11
+ * show a zone for each core complex die: the same energy again. Of dies that are not AMD's each has
+ * its own, unless it is seen to be a twin. */
+static int32_t same_package(const struct pji_channel_table *table,
+                            const struct pji_channel *channel, const struct pji_cpu_info *cpu)
+{
+    return strcmp(cpu->vendor, "AuthenticAMD") == 0 ? first_die(table, channel) : -1;
 }
 
 static void describe(struct pji_channel *channel, const struct pji_rapl_zone *zone,
@@ -92,7 +100,7 @@ static void describe(struct pji_channel *channel, const struct pji_rapl_zone *zo
 
         (void)snprintf(channel->domain + len, sizeof channel->domain - len, "@%s", zone->id);
     } else {
-        channel->companion = twin >= 0 ? twin : first_die(table, channel, cpu);
+        channel->companion = twin >= 0 ? twin : same_package(table, channel, cpu);
     }
     pji_rapl_channel_finish(channel, zone->mmio ? "rapl-mmio" : "rapl", cpu);
     pji_rapl_channel_limits(channel, zone);
@@ -191,6 +199,109 @@ static pj_status add_zones(struct state *state, const struct pji_rapl_zones *zon
     return status;
 }
 
+/* ---- twins ---- */
+
+static int read_counter(const struct pji_platform *platform, const struct pji_rapl_counter *counter,
+                        int64_t *energy_uj)
+{
+    uint64_t value = 0;
+    int failed = pji_pread_u64(platform, counter->handle, &value);
+
+    *energy_uj = (int64_t)value;
+    return !failed && value > INT64_MAX ? -ERANGE : failed;
+}
+
+/* Whom a channel of ours may be the twin of by its name, or -1. */
+static int32_t namesake_of(const struct pji_channel_table *table, const struct pji_channel *channel)
+{
+    size_t len = strcspn(channel->domain, "@");
+
+    if (channel->companion >= 0)
+        return channel->companion;
+    for (size_t i = 0; channel->domain[len] == '@' && i < table->n; i++) {
+        const struct pji_channel *other = &table->channels[i];
+
+        if (strcmp(other->source, source_name) == 0 && strlen(other->domain) == len &&
+            strncmp(other->domain, channel->domain, len) == 0)
+            return (int32_t)i;
+    }
+    return first_die(table, channel);
+}
+
+static const struct pji_rapl_counter *counter_of(const struct state *state, int32_t channel)
+{
+    for (size_t i = 0; i < state->n; i++) {
+        if (state->counters[i].channel == channel)
+            return &state->counters[i];
+    }
+    return NULL;
+}
+
+/* What the look at the pair came to: in the row, and in its words for people. */
+static void conclude(struct pji_channel *channel, const struct pji_channel *other, int32_t number,
+                     enum pji_rapl_twins verdict)
+{
+    const char *how = "";
+    char device[sizeof channel->device];
+
+    switch (verdict) {
+    case PJI_TWINS_PROVEN:
+        channel->companion = number;
+        how = ", moves with ";
+        break;
+    case PJI_TWINS_STANDING:
+        how = ", equal (standing, unproven) to ";
+        break;
+    case PJI_TWINS_UNSURE:
+        how = ", near (unproven) to ";
+        break;
+    case PJI_TWINS_DIFFERENT: /* what one name or one vendor calls one domain stays one */
+        how = ", not equal to ";
+        break;
+    case PJI_TWINS_UNREAD:
+        return;
+    }
+    (void)snprintf(device, sizeof device, "%.20s%s%.*s", channel->device, how,
+                   (int)strcspn(other->device, ","), other->device);
+    memcpy(channel->device, device, sizeof device);
+}
+
+static void tell_unproven(const struct pji_source_env *env, const struct pji_channel *channel,
+                          enum pji_rapl_twins verdict)
+{
+    if (verdict == PJI_TWINS_STANDING && channel->companion < 0)
+        pji_log(env->log, PJI_LOG_WARNING,
+                "%s: %s; both are added, although they may be one counter shown twice",
+                channel->name, channel->device);
+}
+
+static pj_status settle_twins(const struct state *state, const struct pji_source_env *env,
+                              struct pji_channel_table *table, struct pj_error *err)
+{
+    struct pji_rapl_pair *pairs = pji_zalloc(state->n + 1, sizeof *pairs, err);
+    size_t n = 0;
+
+    if (!pairs)
+        return PJ_ENOMEM;
+    for (size_t i = 0; i < state->n; i++) {
+        int32_t other = namesake_of(table, &table->channels[state->counters[i].channel]);
+        const struct pji_rapl_counter *first = counter_of(state, other);
+
+        if (other >= 0 && first)
+            pairs[n++] = (struct pji_rapl_pair){.first = first, .second = &state->counters[i]};
+    }
+    pji_rapl_twins_watch(state->platform, pairs, n, read_counter);
+    for (size_t i = 0; i < n; i++) {
+        struct pji_channel *channel = &table->channels[pairs[i].second->channel];
+        int32_t other = pairs[i].first->channel;
+
+        conclude(channel, &table->channels[other], other, pairs[i].verdict);
+        tell_unproven(env, channel, pairs[i].verdict);
+    }
+    free(pairs);
+    return PJ_OK;
+}
+
 static pj_status miss_all(const struct pji_cpu_info *cpu, struct pji_channel_table *table,
                           struct pj_error *err)
 {
@@ -235,22 +346,14 @@ static pj_status rapl_open(void *context, const struct pji_source_env *env,
     pji_cpu_info_read(env->platform, &cpu);
     status = zones.n == 0 ? miss_all(&cpu, table, err) : add_zones(state, &zones, table, &cpu, err);
     pji_rapl_zones_fini(&zones);
+    if (!status)
+        status = settle_twins(state, env, table, err);
     if (status)
         rapl_close(state);
     return status;
 }
 
 /* ---- reading ---- */
-
-static int read_counter(const struct pji_platform *platform, const struct pji_rapl_counter *counter,
-                        int64_t *energy_uj)
-{
-    uint64_t value = 0;
-    int failed = pji_pread_u64(platform, counter->handle, &value);
-
-    *energy_uj = (int64_t)value;
-    return !failed && value > INT64_MAX ? -ERANGE : failed;
-}
 
 static pj_status rapl_read(void *context, struct pji_reading_sink *sink, struct pj_error *err)
 {

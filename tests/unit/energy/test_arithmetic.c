@@ -54,6 +54,75 @@ static void two_instruments_add_in_quadrature(void **state)
     assert_near(sum.u_com_j, 13, 1e-12);
 }
 
+/* "CLASS@INSTANCE": of shared and independent the larger one is taken. */
+static void instruments_of_one_class_never_profit(void **state)
+{
+    (void)state;
+    struct pj_energy sum = {0}, a = make(10, 3, 3, 3, "rapl:x:package@1:package-0");
+    struct pj_energy b = make(20, 4, 4, 4, "rapl:x:package@2:package-0"), out;
+    struct pj_energy dram = make(1, 0, 2, 2, "rapl:x:dram@1:dram-0");
+    struct pji_ratio ratio;
+    pji_energy_add(&sum, &a);
+    pji_energy_add(&sum, &b);
+    assert_near(sum.u_com_j, 7, 1e-12);
+    assert_string_equal(sum.com_id, "rapl:x:package@*");
+    pji_energy_add(&sum, &a); /* one of them again, and the sum of both: the upper bound */
+    assert_near(sum.u_com_j, 10, 1e-12);
+    pji_energy_add(&sum, &dram); /* another class: in quadrature */
+    assert_near(sum.u_com_j, sqrt(104), 1e-12);
+    assert_string_equal(sum.com_id, "rapl:x:dram@1:dram-0+rapl:x:package@*");
+    pji_energy_sub(&out, &b, &a); /* nothing cancels between instances */
+    assert_near(out.u_com_j, 5, 1e-12);
+    assert_int_equal(pji_energy_ratio(&ratio, &a, &b, NULL), PJ_OK);
+    assert_near(ratio.u_com, 0.5 * hypot(0.3, 0.2), 1e-12);
+    assert_false(ratio.cancelled);
+    b = a;
+    b.value_j = 20;
+    b.u_com_j = b.u_gain_j = 6;
+    assert_int_equal(pji_energy_ratio(&ratio, &a, &b, NULL), PJ_OK);
+    assert_near(ratio.u_com, 0, 1e-12); /* one instance: its gain does */
+    assert_true(ratio.cancelled);
+    /* sums over a class do not know their shares */
+    assert_int_equal(pji_energy_ratio(&ratio, &sum, &sum, NULL), PJ_OK);
+    assert_false(ratio.cancelled);
+}
+
+/* Two packages and a GPU against the same: what the class shares does not shrink with its number.
+ */
+static void shares_of_a_class_count_as_one_where_that_is_more(void **state)
+{
+    (void)state;
+    struct pj_energy a[] = {make(10, 0, 1, 1, "p@1"), make(10, 0, 1, 1, "p@2"),
+                            make(10, 0, 0, 0, "g")};
+    struct pj_energy b[] = {make(10, 0, 1, 1, "p@1"), make(10, 0, 1, 1, "p@2"),
+                            make(70, 0, 0, 0, "g")};
+    struct pji_ratio ratio;
+    assert_int_equal(pji_energy_ratio_parts(&ratio, a, 3, b, 3, NULL), PJ_OK);
+    double each = 1.0 / 90 - 30.0 / 90 / 90;
+    assert_near(ratio.u_com, 2 * each, 1e-12);
+    assert_true(ratio.cancelled);
+    /* apart where that is more: shares that move against each other */
+    b[0].value_j = 20, b[0].u_com_j = b[0].u_gain_j = 2;
+    b[1].value_j = 0, b[1].u_com_j = b[1].u_gain_j = 0;
+    b[2].value_j = 10;
+    assert_int_equal(pji_energy_ratio_parts(&ratio, a, 3, b, 3, NULL), PJ_OK);
+    assert_near(ratio.u_com, sqrt(2) / 30, 1e-12);
+}
+
+/* What old traces have: a name without a class is one instrument, as it was. */
+static void a_name_without_a_class_is_one_instrument(void **state)
+{
+    (void)state;
+    struct pj_energy sum = {0}, old = make(10, 0, 3, 3, "rapl:x:package-0");
+    struct pj_energy other = make(10, 0, 4, 4, "rapl:x:package@1:package-0");
+    pji_energy_add(&sum, &old);
+    pji_energy_add(&sum, &other);
+    assert_near(sum.u_com_j, 5, 1e-12);
+    char name[16];
+    pji_com_id_name(name, sizeof name, "8480c+ @ home, long");
+    assert_string_equal(name, "8480c- - home, ");
+}
+
 static void a_missing_part_is_said(void **state)
 {
     (void)state;
@@ -326,6 +395,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_instrument_adds_linearly),
         cmocka_unit_test(two_instruments_add_in_quadrature),
+        cmocka_unit_test(instruments_of_one_class_never_profit),
+        cmocka_unit_test(shares_of_a_class_count_as_one_where_that_is_more),
+        cmocka_unit_test(a_name_without_a_class_is_one_instrument),
         cmocka_unit_test(a_missing_part_is_said),
         cmocka_unit_test(long_names_become_a_digest),
         cmocka_unit_test(reasons_are_cut_to_fit),

@@ -362,11 +362,40 @@ static void the_instrument_is_the_same_in_every_run(void **state)
     two_sockets(s);
     rig_open(&first, s, rapl);
     rig_open(&second, s, rapl);
-    assert_string_equal(first.channels[0].com_id, "rapl:xeon gold 6248:package-0");
+    assert_string_equal(first.channels[0].com_id, "rapl:xeon gold 6248:package@:package-0");
     for (size_t i = 0; i < first.n; i++)
         assert_string_equal(first.channels[i].com_id, second.channels[i].com_id);
     rig_close(&first);
     rig_close(&second);
+}
+
+/* Two machines of one model: two instruments of one class. */
+static void machines_of_one_model_share_the_class_alone(void **state)
+{
+    static const char *const ids[] = {"0123456789abcdef0123456789abcdef\n",
+                                      "0123456789abcdef0123456789abcde0\n"};
+    static const char class[] = "rapl:xeon gold 6248:package@";
+    struct scripted *s = *state;
+    char com_id[2][PJ_COM_ID];
+    struct rig rig;
+
+    two_sockets(s);
+    scripted_file(s, "/proc/sys/kernel/random/boot_id", "00000000-0000-4000-8000-000000000000\n");
+    for (int i = 0; i < 2; i++) {
+        scripted_file(s, "/etc/machine-id", ids[i]);
+        rig_open(&rig, s, rapl);
+        memcpy(com_id[i], rig.channels[0].com_id, PJ_COM_ID);
+        assert_memory_equal(com_id[i], class, sizeof class - 1);
+        assert_non_null(strstr(com_id[i], ":package-0"));
+        assert_null(strstr(com_id[i], "0123456789abcdef")); /* not told to whoever gets the trace */
+        rig_close(&rig);
+    }
+    assert_string_not_equal(com_id[0], com_id[1]);
+    scripted_file(s, "/etc/machine-id", "uninitialized\n"); /* then an instrument for each boot */
+    rig_open(&rig, s, rapl);
+    assert_string_not_equal(rig.channels[0].com_id, com_id[1]);
+    assert_null(strstr(rig.channels[0].com_id, "@:"));
+    rig_close(&rig);
 }
 
 static void the_cap_follows_the_constraints(void **state)
@@ -422,6 +451,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nested_folders_count_once, setup, teardown),
         cmocka_unit_test_setup_teardown(two_zones_of_one_name_stay_two, setup, teardown),
         cmocka_unit_test_setup_teardown(the_instrument_is_the_same_in_every_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(machines_of_one_model_share_the_class_alone, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(the_cap_follows_the_constraints, setup, teardown),
         cmocka_unit_test_setup_teardown(what_should_be_there_is_missing, setup, teardown),
     };
