@@ -303,6 +303,7 @@ static int finish(struct run *run)
     pji_meter_stats(run->instruments.meter, &stats);
     outcome.samples = stats.samples;
     outcome.late_ticks = stats.late_ticks;
+    outcome.lateness = &stats.lateness;
     outcome.own_cpu_s = stats.own_cpu_s;
     if (run->tally.run.n == table->n &&
         pji_outcome_make(&outcome, run->tally.run.series, pji_args_has(run->args, "measured-only"),

@@ -152,7 +152,7 @@ static pj_status put_footer(struct recorder *recorder, struct pj_error *err)
     struct pji_str line = {0};
     pj_status status = pji_stream_drain(recorder->stream, err);
 
-    pji_instruments_footer(&recorder->instruments, &line);
+    pji_instruments_footer(&recorder->instruments, pji_stream_hash(recorder->stream), &line);
     if (!status)
         status = pji_stream_put(recorder->stream, pji_str_text(&line), line.len, err);
     if (!status)

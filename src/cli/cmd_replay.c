@@ -1,5 +1,6 @@
 /* perjoule replay: the energies of a recorded trace. The same code as for a live measurement, so
  * the same numbers on any machine; with --windows the energy of any stretch of it, after the fact.
+ * The trace is read once, and memory does not grow with its length (energy/thin.c).
  */
 #include "cli/commands_lean.h"
 #include "cli/lean.h"
@@ -38,6 +39,19 @@ static double covered_s(const struct pji_trace *trace)
     return first_ns <= last_ns ? pji_s_from_ns(last_ns - first_ns) : 0;
 }
 
+static const char *seal_name(enum pji_trace_seal seal)
+{
+    switch (seal) {
+    case PJI_SEAL_NONE:
+        return "none";
+    case PJI_SEAL_INTACT:
+        return "intact";
+    case PJI_SEAL_BROKEN:
+        return "broken";
+    }
+    return "none";
+}
+
 static void add_json(struct pji_str *out, const struct pji_trace *trace,
                      const struct pji_outcome *outcome, json_t *windows)
 {
@@ -45,6 +59,7 @@ static void add_json(struct pji_str *out, const struct pji_trace *trace,
 
     if (!object || json_object_set_new(object, "complete", json_boolean(trace->complete)) ||
         json_object_set_new(object, "torn", json_boolean(trace->torn)) ||
+        json_object_set_new(object, "digest", json_string(seal_name(trace->footer.seal))) ||
         (windows && json_object_set(object, "windows", windows)))
         out->failed = true;
     pji_json_write(out, object, 2);
@@ -52,12 +67,20 @@ static void add_json(struct pji_str *out, const struct pji_trace *trace,
     json_decref(object);
 }
 
-static pj_status describe(const struct pji_args *args, const struct pji_trace *trace,
-                          const struct pji_run_series *run, struct pji_str *out,
-                          struct pj_error *err)
+/* What one pass over the trace gives. */
+struct replayed {
+    struct pji_trace trace;
+    struct pji_run_series run;
+    struct pji_windows windows;
+    struct pji_trace_visitor visitors[2]; /* of the trace and of the run */
+};
+
+static pj_status describe(const struct pji_args *args, const struct replayed *replayed,
+                          struct pji_str *out, struct pj_error *err)
 {
+    const struct pji_trace *trace = &replayed->trace;
+    const struct pji_run_series *run = &replayed->run;
     bool of_run = run->start_ns && run->end_ns; /* `measure` wrote it: its totals are the run's */
-    const char *windows_path = pji_args_get(args, "windows");
     bool measured_only = pji_args_has(args, "measured-only");
     struct pji_outcome outcome = {.channels = trace->header.channels,
                                   .n = trace->header.n_channels,
@@ -67,14 +90,15 @@ static pj_status describe(const struct pji_args *args, const struct pji_trace *t
                                                    : covered_s(trace),
                                   .samples = trace->footer.samples,
                                   .late_ticks = trace->footer.late_ticks,
+                                  .lateness = &trace->footer.lateness,
                                   .own_cpu_s = trace->footer.own_cpu_s,
                                   .child_status = -1};
     json_t *windows = NULL;
     pj_status status =
         pji_outcome_make(&outcome, of_run ? run->series : trace->series, measured_only, err);
 
-    if (!status && windows_path)
-        status = pji_windows_read(&windows, windows_path, trace, measured_only, err);
+    if (!status && pji_args_has(args, "windows"))
+        status = pji_windows_energies(&windows, &replayed->windows, trace, measured_only, err);
     if (!status && pji_args_has(args, "json")) {
         add_json(out, trace, &outcome, windows);
     } else if (!status) {
@@ -86,10 +110,89 @@ static pj_status describe(const struct pji_args *args, const struct pji_trace *t
     return status;
 }
 
+/* ---- one pass ---- */
+
+static pj_status on_header(void *context, const struct pji_trace_header *header,
+                           struct pj_error *err)
+{
+    struct replayed *replayed = context;
+    pj_status status = PJ_OK;
+
+    for (size_t i = 0; i < 2 && !status; i++)
+        status = replayed->visitors[i].header(replayed->visitors[i].context, header, err);
+    return status;
+}
+
+static pj_status on_reading(void *context, const struct pji_reading *reading, struct pj_error *err)
+{
+    struct replayed *replayed = context;
+    pj_status status = PJ_OK;
+
+    for (size_t i = 0; i < 2 && !status; i++)
+        status = replayed->visitors[i].reading(replayed->visitors[i].context, reading, err);
+    return status;
+}
+
+static pj_status on_event(void *context, int64_t t_ns, const char *name, const json_t *fields,
+                          struct pj_error *err)
+{
+    struct replayed *replayed = context;
+    pj_status status = PJ_OK;
+
+    for (size_t i = 0; i < 2 && !status; i++)
+        status =
+            replayed->visitors[i].event(replayed->visitors[i].context, t_ns, name, fields, err);
+    return status;
+}
+
+static pj_status on_footer(void *context, const struct pji_trace_footer *footer,
+                           struct pj_error *err)
+{
+    struct replayed *replayed = context;
+
+    return replayed->visitors[0].footer(replayed->visitors[0].context, footer, err);
+}
+
+static pj_status load(struct replayed *replayed, const struct pji_args *args, struct pj_error *err)
+{
+    struct pji_trace_visitor visitor = {.context = replayed,
+                                        .header = on_header,
+                                        .reading = on_reading,
+                                        .event = on_event,
+                                        .footer = on_footer};
+    struct pji_trace *trace = &replayed->trace;
+    pj_status status = PJ_OK;
+
+    if (pji_args_has(args, "windows"))
+        status = pji_windows_load(&replayed->windows, pji_args_get(args, "windows"), err);
+    trace->thin = true;
+    trace->edges_ns = replayed->windows.edges_ns;
+    trace->n_edges = 2 * replayed->windows.n;
+    replayed->visitors[0] = pji_trace_builder(trace);
+    replayed->visitors[1] = pji_run_series_visitor(&replayed->run);
+    if (!status)
+        status = pji_trace_visit(args->rest[0], &visitor, &trace->complete, &trace->torn, err);
+    return status ? status : pji_run_series_finish(&replayed->run, err);
+}
+
+static void say_state(const struct pji_args *args, const struct pji_trace *trace)
+{
+    const char *path = args->rest[0];
+
+    if (trace->torn)
+        pji_lean_say(args, "the last line of '%s' was cut off and is left out", path);
+    else if (!trace->complete)
+        pji_lean_say(args, "'%s' has no footer: the recording was cut off", path);
+    if (trace->footer.seal == PJI_SEAL_BROKEN)
+        pji_lean_say(args,
+                     "'%s' is not as it was written: the digest in its footer does not fit its "
+                     "bytes; do not rely on these energies",
+                     path);
+}
+
 static int replay(const struct pji_args *args)
 {
-    struct pji_trace trace = {0};
-    struct pji_run_series run = {0};
+    struct replayed replayed = {0};
     struct pji_str out = {0};
     struct pj_error err = {0};
     int code = pji_lean_check_rest(args, 1, 1, "no trace given");
@@ -97,26 +200,18 @@ static int replay(const struct pji_args *args)
 
     if (code)
         return code;
-    status = pji_trace_load(&trace, args->rest[0], &err);
-    if (!status && !trace.has_header)
-        status =
-            pji_fail(&err, PJ_EINVAL, "'%s' is empty: not even the header arrived", args->rest[0]);
-    if (!status)
-        status = pji_run_series_load(&run, args->rest[0], &err);
-    if (status) {
-        pji_trace_fini(&trace);
-        pji_run_series_fini(&run);
-        return pji_lean_failed(args, &err);
+    status = load(&replayed, args, &err);
+    if (!status) {
+        say_state(args, &replayed.trace);
+        status = describe(args, &replayed, &out, &err);
     }
-    if (trace.torn)
-        pji_lean_say(args, "the last line of '%s' was cut off and is left out", args->rest[0]);
-    else if (!trace.complete)
-        pji_lean_say(args, "'%s' has no footer: the recording was cut off", args->rest[0]);
-    status = describe(args, &trace, &run, &out, &err);
     code = status ? pji_lean_failed(args, &err) : pji_lean_print(args, &out);
+    if (!code && replayed.trace.footer.seal == PJI_SEAL_BROKEN)
+        code = PJI_EXIT_INVALID;
     pji_str_fini(&out);
-    pji_trace_fini(&trace);
-    pji_run_series_fini(&run);
+    pji_trace_fini(&replayed.trace);
+    pji_run_series_fini(&replayed.run);
+    pji_windows_fini(&replayed.windows);
     return code;
 }
 
@@ -124,9 +219,13 @@ const struct pji_command pji_cmd_replay = {
     .name = "replay",
     .synopsis = "[--json] [--windows FILE] TRACE",
     .about = "compute the energies of a recorded trace",
-    .details = "Gives the totals that `perjoule measure` gave when it wrote the trace, and with "
-               "--windows the energy of each named stretch of time. A window outside the readings "
-               "is missing, with the reason.",
+    .details =
+        "Gives the totals that `perjoule measure` gave when it wrote the trace, and with "
+        "--windows the energy of each named stretch of time. A window outside the readings "
+        "is missing, with the reason.\n\n"
+        "A trace that was changed after it was written is found by the digest in its footer: "
+        "the energies are printed all the same, and the exit code is 3. Memory does not grow "
+        "with the length of the trace.",
     .options = options,
     .run = replay,
 };

@@ -114,21 +114,28 @@ pj_status pji_instruments_header(const struct pji_instruments *instruments, stru
                                       .n_channels = table->n,
                                       .missing = table->missing,
                                       .n_missing = table->n_missing,
-                                      .machine = pji_machine_facts(&instruments->platform)};
+                                      .machine = pji_machine_facts(&instruments->platform),
+                                      .schedule = pji_meter_schedule(instruments->meter),
+                                      .instruments = pji_meter_describe(instruments->meter)};
     pj_status status = pji_trace_put_header(out, &header, err);
 
     json_decref(header.machine);
+    json_decref(header.schedule);
+    json_decref(header.instruments);
     return status ? status : pji_str_ok(out, err);
 }
 
-void pji_instruments_footer(const struct pji_instruments *instruments, struct pji_str *out)
+void pji_instruments_footer(const struct pji_instruments *instruments, uint64_t hash,
+                            struct pji_str *out)
 {
     struct pji_meter_stats stats;
-    struct pji_trace_footer footer = {.t_ns = pji_now_ns(&instruments->platform)};
+    struct pji_trace_footer footer = {
+        .t_ns = pji_now_ns(&instruments->platform), .seal = PJI_SEAL_INTACT, .hash = hash};
 
     pji_meter_stats(instruments->meter, &stats);
     footer.samples = stats.samples;
     footer.late_ticks = stats.late_ticks;
     footer.own_cpu_s = stats.own_cpu_s;
+    footer.lateness = stats.lateness;
     pji_trace_put_footer(out, &footer);
 }

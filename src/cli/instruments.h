@@ -31,8 +31,9 @@ void pji_instruments_close(struct pji_instruments *instruments);
 /* The header line of a trace, as text in `out`. */
 pj_status pji_instruments_header(const struct pji_instruments *instruments, struct pji_str *out,
                                  struct pj_error *err);
-/* The footer line of a trace that ends now. */
-void pji_instruments_footer(const struct pji_instruments *instruments, struct pji_str *out);
+/* The footer line of a trace that ends now; hash: of all lines before it (pji_stream_hash). */
+void pji_instruments_footer(const struct pji_instruments *instruments, uint64_t hash,
+                            struct pji_str *out);
 
 /* The options that every command with instruments has. */
 #define PJI_ROOT_OPTION                                                                            \

@@ -111,12 +111,22 @@ static json_t *validity_json(const struct pji_outcome *outcome)
                      flags ? flags : json_array());
 }
 
+static json_t *lateness_json(const struct pji_lateness *lateness)
+{
+    if (!lateness || lateness->n == 0)
+        return json_null();
+    return json_pack("{s:I, s:I, s:I}", "p50", (json_int_t)pji_lateness_quantile_ns(lateness, 0.5),
+                     "p99", (json_int_t)pji_lateness_quantile_ns(lateness, 0.99), "max",
+                     (json_int_t)lateness->max_ns);
+}
+
 json_t *pji_outcome_json(const struct pji_outcome *outcome)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "total", total_json(outcome),
-                     "channels", channels_json(outcome), "missing", missing_json(outcome), "wall_s",
-                     pji_json_num(outcome->wall_s), "samples", (json_int_t)outcome->samples,
-                     "late_ticks", (json_int_t)outcome->late_ticks, "own_cpu_s",
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o}", "total",
+                     total_json(outcome), "channels", channels_json(outcome), "missing",
+                     missing_json(outcome), "wall_s", pji_json_num(outcome->wall_s), "samples",
+                     (json_int_t)outcome->samples, "late_ticks", (json_int_t)outcome->late_ticks,
+                     "lateness_ns", lateness_json(outcome->lateness), "own_cpu_s",
                      pji_json_num(outcome->own_cpu_s), "child_status",
                      outcome->child_status < 0 ? json_null() : json_integer(outcome->child_status),
                      "validity", validity_json(outcome));

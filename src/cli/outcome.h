@@ -5,6 +5,7 @@
 #define PJI_CLI_OUTCOME_H
 
 #include "core/str.h"
+#include "energy/lateness.h"
 #include "energy/ledger.h"
 
 struct pji_outcome {
@@ -17,6 +18,7 @@ struct pji_outcome {
     struct pji_total total;
     double wall_s;
     uint64_t samples, late_ticks;
+    const struct pji_lateness *lateness; /* of the ticks; borrowed, NULL: not known */
     double own_cpu_s;
     int child_status; /* exit code of the child, 128 + n for a signal; < 0: there was none */
 };

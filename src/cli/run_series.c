@@ -122,11 +122,8 @@ static pj_status on_event(void *context, int64_t t_ns, const char *name, const j
     return PJ_OK;
 }
 
-pj_status pji_run_series_load(struct pji_run_series *run, const char *path, struct pj_error *err)
+struct pji_trace_visitor pji_run_series_visitor(struct pji_run_series *run)
 {
-    struct pji_trace_visitor visitor = {
+    return (struct pji_trace_visitor){
         .context = run, .header = on_header, .reading = on_reading, .event = on_event};
-    pj_status status = pji_trace_visit(path, &visitor, NULL, NULL, err);
-
-    return status ? status : pji_run_series_finish(run, err);
 }

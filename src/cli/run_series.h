@@ -39,8 +39,9 @@ pj_status pji_run_series_add(struct pji_run_series *run, const struct pji_readin
 /* No reading will come any more. */
 pj_status pji_run_series_finish(struct pji_run_series *run, struct pj_error *err);
 
-/* Feeds a trace file. run->start_ns stays 0 where the trace has no PJI_RUN_START: such a trace is
- * not of one run, and its series hold nothing of lagging channels. */
-pj_status pji_run_series_load(struct pji_run_series *run, const char *path, struct pj_error *err);
+/* Feeds it from a trace; pji_run_series_finish after it. run->start_ns stays 0 where the trace has
+ * no PJI_RUN_START: such a trace is not of one run, and its series hold nothing of lagging
+ * channels. */
+struct pji_trace_visitor pji_run_series_visitor(struct pji_run_series *run);
 
 #endif

@@ -121,8 +121,8 @@ void pji_tally_finish(struct pji_tally *tally)
     if (!tally->stream)
         return;
     pji_error_clear(&err);
-    pji_instruments_footer(tally->instruments, &line);
     status = pji_stream_drain(tally->stream, &err);
+    pji_instruments_footer(tally->instruments, pji_stream_hash(tally->stream), &line);
     if (!status)
         status = pji_stream_put(tally->stream, pji_str_text(&line), line.len, &err);
     if (!status)

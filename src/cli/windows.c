@@ -16,11 +16,8 @@ static const char *const column_names[COLUMNS] = {"name", "start_ns", "end_ns"};
 
 struct reader {
     const char *path;
-    const struct pji_trace *trace;
-    bool measured_only;
-    size_t at[COLUMNS];         /* place of each column in a row */
-    struct pj_energy *energies; /* scratch of one window */
-    bool *in_total;
+    struct pji_windows *windows;
+    size_t at[COLUMNS]; /* place of each column in a row */
 };
 
 static bool is_time(const struct pji_csv_row *row, size_t i)
@@ -61,32 +58,31 @@ static pj_status read_time(const struct reader *reader, const struct pji_csv_row
     return status;
 }
 
-static json_t *window_json(const struct reader *reader, const char *name, int64_t start_ns,
-                           int64_t end_ns)
+static pj_status keep(struct reader *reader, const struct pji_csv_row *row, int64_t start_ns,
+                      int64_t end_ns, struct pj_error *err)
 {
-    const struct pji_trace_header *header = &reader->trace->header;
-    json_t *set = json_array(), *channels = json_array();
-    struct pji_total total;
+    struct pji_windows *windows = reader->windows;
+    size_t at = reader->at[NAME];
+    pj_status status;
+    char *name;
 
-    pji_trace_window(reader->trace, start_ns, end_ns, reader->measured_only, reader->energies,
-                     reader->in_total, &total);
-    for (size_t i = 0; i < header->n_channels; i++) {
-        const struct pji_channel *c = &header->channels[i];
-
-        if (reader->in_total[i])
-            (void)json_array_append_new(set, json_string(c->name));
-        if (c->role == PJI_ROLE_ENERGY || c->role == PJI_ROLE_POWER)
-            (void)json_array_append_new(channels,
-                                        json_pack("{s:s, s:o}", "name", c->name, "energy_j",
-                                                  pji_energy_to_json(&reader->energies[i])));
-    }
-    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "name", name, "start_ns",
-                     (json_int_t)start_ns, "end_ns", (json_int_t)end_ns, "energy_j",
-                     pji_energy_to_json(&total.energy), "set", set, "channels", channels);
+    if (pji_utf8_span(row->fields[at], row->lens[at]) < row->lens[at])
+        return pji_fail(err, PJ_EINVAL, "%s:%zu: the name of the window is not UTF-8 text",
+                        reader->path, row->line);
+    status = pji_array_reserve(&windows->rows, &windows->cap, windows->n + 1, sizeof *windows->rows,
+                               err);
+    if (status)
+        return status;
+    name = pji_dup(row->fields[at], err);
+    if (!name)
+        return PJ_ENOMEM;
+    windows->rows[windows->n++] =
+        (struct pji_window){.name = name, .start_ns = start_ns, .end_ns = end_ns};
+    return PJ_OK;
 }
 
-static pj_status take_row(const struct reader *reader, const struct pji_csv_row *row,
-                          json_t *windows, struct pj_error *err)
+static pj_status take_row(struct reader *reader, const struct pji_csv_row *row,
+                          struct pj_error *err)
 {
     int64_t start_ns = 0, end_ns = 0;
     pj_status status;
@@ -104,15 +100,10 @@ static pj_status take_row(const struct reader *reader, const struct pji_csv_row 
     if (end_ns < start_ns)
         return pji_fail(err, PJ_EINVAL, "%s:%zu: the window '%s' ends before it starts",
                         reader->path, row->line, row->fields[reader->at[NAME]]);
-    if (json_array_append_new(windows,
-                              window_json(reader, row->fields[reader->at[NAME]], start_ns, end_ns)))
-        return pji_fail(err, PJ_EINVAL, "%s:%zu: the name of the window is not UTF-8 text",
-                        reader->path, row->line);
-    return PJ_OK;
+    return keep(reader, row, start_ns, end_ns, err);
 }
 
-static pj_status take_rows(struct reader *reader, struct pji_csv *csv, json_t *windows,
-                           struct pj_error *err)
+static pj_status take_rows(struct reader *reader, struct pji_csv *csv, struct pj_error *err)
 {
     struct pji_csv_row row;
     bool window = false;
@@ -124,46 +115,113 @@ static pj_status take_rows(struct reader *reader, struct pji_csv *csv, json_t *w
     if (!status)
         status = find_columns(reader, &row, &window, err);
     if (!status && window)
-        status = take_row(reader, &row, windows, err);
+        status = take_row(reader, &row, err);
     while (!status) {
         status = pji_csv_read(csv, &row, err);
         if (!status && row.n == 1 && row.lens[0] == 0)
             continue; /* an empty line */
         if (!status)
-            status = take_row(reader, &row, windows, err);
+            status = take_row(reader, &row, err);
     }
     return status == PJI_CSV_END ? PJ_OK : status;
 }
 
-pj_status pji_windows_read(json_t **out, const char *path, const struct pji_trace *trace,
-                           bool measured_only, struct pj_error *err)
+static int by_time(const void *a, const void *b)
 {
-    struct reader reader = {.path = path, .trace = trace, .measured_only = measured_only};
-    size_t n = trace->header.n_channels + 1;
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static pj_status sort_edges(struct pji_windows *windows, struct pj_error *err)
+{
+    windows->edges_ns = pji_zalloc(2 * windows->n + 1, sizeof *windows->edges_ns, err);
+    if (!windows->edges_ns)
+        return PJ_ENOMEM;
+    for (size_t i = 0; i < windows->n; i++) {
+        windows->edges_ns[2 * i] = windows->rows[i].start_ns;
+        windows->edges_ns[2 * i + 1] = windows->rows[i].end_ns;
+    }
+    qsort(windows->edges_ns, 2 * windows->n, sizeof *windows->edges_ns, by_time);
+    return PJ_OK;
+}
+
+pj_status pji_windows_load(struct pji_windows *windows, const char *path, struct pj_error *err)
+{
+    struct reader reader = {.path = path, .windows = windows};
     struct pji_csv *csv = NULL;
-    json_t *windows = json_array();
     FILE *file = fopen(path, "re");
     pj_status status;
 
-    if (!file) {
-        json_decref(windows);
+    *windows = (struct pji_windows){0};
+    if (!file)
         return pji_fail_errno(err, errno, "cannot open the windows '%s'", path);
-    }
-    reader.energies = pji_zalloc(n, sizeof *reader.energies, err);
-    reader.in_total = pji_zalloc(n, sizeof *reader.in_total, err);
-    status = reader.energies && reader.in_total && windows ? PJ_OK : PJ_ENOMEM;
+    status = pji_csv_open(&csv, file, path, ',', err);
     if (!status)
-        status = pji_csv_open(&csv, file, path, ',', err);
+        status = take_rows(&reader, csv, err);
     if (!status)
-        status = take_rows(&reader, csv, windows, err);
+        status = sort_edges(windows, err);
     pji_csv_close(csv);
-    free(reader.energies);
-    free(reader.in_total);
     (void)fclose(file);
+    return status;
+}
+
+void pji_windows_fini(struct pji_windows *windows)
+{
+    for (size_t i = 0; i < windows->n; i++)
+        free(windows->rows[i].name);
+    free(windows->rows);
+    free(windows->edges_ns);
+    *windows = (struct pji_windows){0};
+}
+
+/* ---- their energies ---- */
+
+static json_t *window_json(const struct pji_window *window, const struct pji_trace *trace,
+                           bool measured_only, struct pj_energy *energies, bool *in_total)
+{
+    const struct pji_trace_header *header = &trace->header;
+    json_t *set = json_array(), *channels = json_array();
+    struct pji_total total;
+
+    pji_trace_window(trace, window->start_ns, window->end_ns, measured_only, energies, in_total,
+                     &total);
+    for (size_t i = 0; i < header->n_channels; i++) {
+        const struct pji_channel *c = &header->channels[i];
+
+        if (in_total[i])
+            (void)json_array_append_new(set, json_string(c->name));
+        if (c->role == PJI_ROLE_ENERGY || c->role == PJI_ROLE_POWER)
+            (void)json_array_append_new(channels,
+                                        json_pack("{s:s, s:o}", "name", c->name, "energy_j",
+                                                  pji_energy_to_json(&energies[i])));
+    }
+    return json_pack("{s:s, s:I, s:I, s:o, s:o, s:o}", "name", window->name, "start_ns",
+                     (json_int_t)window->start_ns, "end_ns", (json_int_t)window->end_ns, "energy_j",
+                     pji_energy_to_json(&total.energy), "set", set, "channels", channels);
+}
+
+pj_status pji_windows_energies(json_t **out, const struct pji_windows *windows,
+                               const struct pji_trace *trace, bool measured_only,
+                               struct pj_error *err)
+{
+    size_t n = trace->header.n_channels + 1;
+    struct pj_energy *energies = pji_zalloc(n, sizeof *energies, err);
+    bool *in_total = pji_zalloc(n, sizeof *in_total, err);
+    json_t *list = json_array();
+    pj_status status = energies && in_total && list ? PJ_OK : PJ_ENOMEM;
+
+    for (size_t i = 0; i < windows->n && !status; i++) {
+        if (json_array_append_new(
+                list, window_json(&windows->rows[i], trace, measured_only, energies, in_total)))
+            status = pji_fail(err, PJ_ENOMEM, "out of memory for the energies of the windows");
+    }
+    free(energies);
+    free(in_total);
     if (status)
-        json_decref(windows);
+        json_decref(list);
     else
-        *out = windows;
+        *out = list;
     return status;
 }
 

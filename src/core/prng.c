@@ -5,7 +5,10 @@
  */
 #include "core/prng.h"
 
+#include "core/hash.h"
+
 #include <math.h>
+#include <string.h>
 
 static uint64_t rotate_left(uint64_t x, int k)
 {
@@ -22,10 +25,7 @@ static uint64_t splitmix64(uint64_t *state)
 
 void pji_prng_init(struct pji_prng *prng, uint64_t seed, const char *stream)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a, 64 bits */
-    for (const char *c = stream ? stream : ""; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-    uint64_t state = seed ^ hash;
+    uint64_t state = seed ^ pji_fnv1a(PJI_FNV1A_START, stream, stream ? strlen(stream) : 0);
     for (int i = 0; i < 4; i++)
         prng->s[i] = splitmix64(&state);
 }

@@ -4,13 +4,16 @@
  */
 #include "energy/ratio.h"
 
+#include "core/hash.h"
+#include "energy/quadrature.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 double pj_energy_u(const struct pj_energy *energy)
 {
-    return hypot(energy->u_ind_j, energy->u_com_j);
+    return pji_quadrature(energy->u_ind_j, energy->u_com_j);
 }
 
 bool pj_energy_valid(const struct pj_energy *energy)
@@ -110,15 +113,6 @@ static bool id_is_joint(const char *id)
     return strchr(id, '+') != NULL || strncmp(id, "sum:", 4) == 0 || strstr(id, "@*") != NULL;
 }
 
-static uint64_t fnv1a(const char *text)
-{
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    }
-    return hash;
-}
-
 static void ids_join(char out[PJ_COM_ID], const char *a, const char *b)
 {
     char joined[2 * PJ_COM_ID + 2] = "";
@@ -145,7 +139,8 @@ static void ids_join(char out[PJ_COM_ID], const char *a, const char *b)
     if (len < PJ_COM_ID) {
         memcpy(out, joined, len + 1);
     } else {
-        snprintf(out, PJ_COM_ID, "sum:%016llx", (unsigned long long)fnv1a(joined));
+        snprintf(out, PJ_COM_ID, "sum:%016llx",
+                 (unsigned long long)pji_fnv1a(PJI_FNV1A_START, joined, len));
     }
 }
 
@@ -183,13 +178,13 @@ void pji_energy_add(struct pj_energy *sum, const struct pj_energy *part)
      * not known any more and linear addition is the upper bound */
     bool common = strcmp(sum->com_id, part->com_id) == 0 || ids_overlap(sum->com_id, part->com_id);
     sum->value_j += part->value_j;
-    sum->u_ind_j = hypot(sum->u_ind_j, part->u_ind_j);
+    sum->u_ind_j = pji_quadrature(sum->u_ind_j, part->u_ind_j);
     if (common) {
         sum->u_com_j += part->u_com_j;
         sum->u_gain_j += part->u_gain_j;
     } else {
-        sum->u_com_j = hypot(sum->u_com_j, part->u_com_j);
-        sum->u_gain_j = hypot(sum->u_gain_j, part->u_gain_j);
+        sum->u_com_j = pji_quadrature(sum->u_com_j, part->u_com_j);
+        sum->u_gain_j = pji_quadrature(sum->u_gain_j, part->u_gain_j);
     }
     sum->u_gain_j = fmin(sum->u_gain_j, sum->u_com_j);
     sum->origin = weakest(sum->origin, part->origin);
@@ -233,13 +228,13 @@ void pji_energy_sub(struct pj_energy *out, const struct pj_energy *a, const stru
     }
     struct pj_energy result = *a;
     result.value_j = a->value_j - b->value_j;
-    result.u_ind_j = hypot(a->u_ind_j, b->u_ind_j);
+    result.u_ind_j = pji_quadrature(a->u_ind_j, b->u_ind_j);
     if (pji_energy_same_instrument(a, b)) {
         result.u_gain_j = fabs(a->u_gain_j - b->u_gain_j);
-        result.u_com_j = hypot(result.u_gain_j, pji_energy_rest(a) - pji_energy_rest(b));
+        result.u_com_j = pji_quadrature(result.u_gain_j, pji_energy_rest(a) - pji_energy_rest(b));
     } else {
-        result.u_gain_j = hypot(a->u_gain_j, b->u_gain_j);
-        result.u_com_j = hypot(a->u_com_j, b->u_com_j);
+        result.u_gain_j = pji_quadrature(a->u_gain_j, b->u_gain_j);
+        result.u_com_j = pji_quadrature(a->u_com_j, b->u_com_j);
         ids_join(result.com_id, a->com_id, b->com_id);
     }
     result.origin = weakest(a->origin, b->origin);

@@ -6,6 +6,8 @@
  */
 #include "energy/repair.h"
 
+#include "energy/quadrature.h"
+
 #include <errno.h>
 #include <math.h>
 
@@ -107,7 +109,7 @@ void pji_common_part(struct pj_energy *out, const struct pji_series *s, double d
                      const struct pj_energy *companion)
 {
     out->u_gain_j = s->channel.gain_rel * out->value_j;
-    out->u_com_j = hypot(out->u_gain_j, s->channel.offset_mw * dur_ns / 1e12);
+    out->u_com_j = pji_quadrature(out->u_gain_j, s->channel.offset_mw * dur_ns / 1e12);
     if (companion == NULL) {
         return;
     }

@@ -75,7 +75,9 @@ pj_status pji_series_point(struct pji_series *s, int64_t t_ns, uint32_t quality,
     };
     quality |= s->pending;
     s->pending = 0;
-    return pji_series_mark(s, s->n - 1, quality, err);
+    pj_status status = pji_series_mark(s, s->n - 1, quality, err);
+    pji_series_sift(s);
+    return status;
 }
 
 uint32_t pji_series_unpoint(struct pji_series *s)

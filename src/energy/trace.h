@@ -2,11 +2,11 @@
  * readings and events in order of time, then a footer. docs/formats/trace-v1.md is the schema.
  *
  *   {"type":"header","format":"perjoule-trace","version":1,"tool":…,"t_ns":…,"wall_ns":…,
- *    "interval_ns":…,"machine":{…},"channels":[…],"missing":[…]}
+ *    "interval_ns":…,"machine":{…},"schedule":{…},"instruments":[…],"channels":[…],"missing":[…]}
  *   {"t_ns":…,"r":[[channel,value],[channel,null,errno],…]}      readings of one time stamp;
  *                                        a fourth element 1: the channel is gone
  *   {"type":"event","t_ns":…,"name":…,…}
- *   {"type":"footer","t_ns":…,"samples":…,"late_ticks":…,"own_cpu_s":…,…}
+ *   {"type":"footer","t_ns":…,"samples":…,"late_ticks":…,"own_cpu_s":…,"lateness":{…},"digest":…}
  *
  * A trace without footer was cut off: readable, and `complete` is false. A torn last line is
  * tolerated and said (`torn`). A line that is not JSON anywhere else is PJ_ECORRUPT with
@@ -15,6 +15,7 @@
 #ifndef PJI_ENERGY_TRACE_H
 #define PJI_ENERGY_TRACE_H
 
+#include "energy/lateness.h"
 #include "energy/ledger.h"
 
 #include <stdbool.h>
@@ -27,14 +28,23 @@ struct pji_trace_header {
     size_t n_channels;
     struct pji_missing *missing;
     size_t n_missing;
-    json_t *machine; /* object or NULL: host facts that the meter saw */
+    json_t *machine;     /* object or NULL: host facts that the meter saw */
+    json_t *schedule;    /* object or NULL: how often what was to be read */
+    json_t *instruments; /* array or NULL: the sources, with what their probes found */
 };
+
+/* Whether a trace is as it was written: its footer has a digest of every byte before it. Traces
+ * written before version 1 had one, and traces without a footer, have none. */
+enum pji_trace_seal { PJI_SEAL_NONE, PJI_SEAL_INTACT, PJI_SEAL_BROKEN };
 
 struct pji_trace_footer {
     int64_t t_ns;
-    uint64_t samples;    /* ticks taken */
-    uint64_t late_ticks; /* ticks skipped because an earlier one ran late */
-    double own_cpu_s;    /* CPU time of the meter's process */
+    uint64_t samples;             /* ticks taken */
+    uint64_t late_ticks;          /* ticks skipped because an earlier one ran late */
+    double own_cpu_s;             /* CPU time of the meter's process */
+    struct pji_lateness lateness; /* n 0: not recorded */
+    enum pji_trace_seal seal;     /* writing: with PJI_SEAL_INTACT a digest is written */
+    uint64_t hash; /* pji_fnv1a of all bytes before the footer's line; writing: give it */
 };
 
 void pji_trace_header_fini(struct pji_trace_header *header);
@@ -89,12 +99,16 @@ struct pji_trace {
     struct pji_series *series;      /* one for each channel */
     struct pji_trace_footer footer;
     bool has_header, complete, torn;
+    bool thin; /* set by the caller: series keep only what windows between these edges need */
+    const int64_t *edges_ns; /* thin: ascending, borrowed (pji_series_thin) */
+    size_t n_edges;
     int64_t max_gap_ns;   /* longest gap between ticks */
     int64_t last_tick_ns; /* private */
     bool ticked;          /* private */
 };
 
-/* A visitor that builds a pji_trace (zero-initialised by the caller). */
+/* A visitor that builds a pji_trace (zero-initialised by the caller, who may set thin and edges:
+ * then memory does not grow with the length of the trace). */
 struct pji_trace_visitor pji_trace_builder(struct pji_trace *trace);
 pj_status pji_trace_load(struct pji_trace *trace, const char *path, struct pj_error *err);
 void pji_trace_fini(struct pji_trace *trace);

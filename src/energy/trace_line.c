@@ -2,6 +2,7 @@
 #include "energy/trace_line.h"
 
 #include "core/array.h"
+#include "core/hash.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -52,6 +53,8 @@ void pji_trace_header_fini(struct pji_trace_header *header)
     free(header->channels);
     free(header->missing);
     json_decref(header->machine);
+    json_decref(header->schedule);
+    json_decref(header->instruments);
     *header = (struct pji_trace_header){0};
 }
 
@@ -158,7 +161,56 @@ pj_status pji_trace_header_parse(struct pji_trace_header *header, const json_t *
     if (status == PJ_OK && json_is_object(machine)) {
         header->machine = json_incref(machine);
     }
+    json_t *schedule = json_object_get(object, "schedule");
+    if (status == PJ_OK && json_is_object(schedule)) {
+        header->schedule = json_incref(schedule);
+    }
+    json_t *instruments = json_object_get(object, "instruments");
+    if (status == PJ_OK && json_is_array(instruments)) {
+        header->instruments = json_incref(instruments);
+    }
     return status;
+}
+
+/* Optional: traces of earlier writers have none. */
+static pj_status parse_lateness(struct pji_lateness *lateness, const json_t *object,
+                                struct pj_error *err)
+{
+    const json_t *value = json_object_get(object, "lateness");
+    const json_t *bins = json_object_get(value, "bins");
+    *lateness = (struct pji_lateness){0};
+    if (value == NULL) {
+        return PJ_OK;
+    }
+    pj_status status = pji_json_get_i64(value, "max_ns", "lateness", &lateness->max_ns, err);
+    if (status == PJ_OK && !json_is_array(bins)) {
+        status = pji_fail(err, PJ_EINVAL, "lateness: \"bins\" is not a list");
+    }
+    for (size_t i = 0; status == PJ_OK && i < json_array_size(bins); i++) {
+        const json_t *bin = json_array_get(bins, i);
+        json_int_t upto_ns = json_integer_value(json_array_get(bin, 0));
+        json_int_t ticks = json_integer_value(json_array_get(bin, 1));
+        if (upto_ns <= 0 || ticks <= 0 || ticks > INT64_MAX / PJI_LATENESS_BINS) {
+            return pji_fail(err, PJ_EINVAL, "lateness: a bin is not [upto_ns, ticks]");
+        }
+        lateness->ticks[pji_lateness_bin(upto_ns - 1)] += (uint64_t)ticks;
+        lateness->n += (uint64_t)ticks;
+    }
+    return status;
+}
+
+enum pji_trace_seal pji_trace_seal_check(uint64_t hash, const char *line, size_t len)
+{
+    static const char key[] = PJI_TRACE_DIGEST;
+    enum { TAIL_LEN = sizeof key - 1 + 16 + 2 };
+    char expected[TAIL_LEN + 1];
+    if (len < TAIL_LEN) {
+        return PJI_SEAL_BROKEN;
+    }
+    hash = pji_fnv1a(hash, line, len - TAIL_LEN);
+    snprintf(expected, sizeof expected, "%s%016llx\"}", key, (unsigned long long)hash);
+    return memcmp(line + len - TAIL_LEN, expected, TAIL_LEN) == 0 ? PJI_SEAL_INTACT
+                                                                  : PJI_SEAL_BROKEN;
 }
 
 pj_status pji_trace_footer_parse(struct pji_trace_footer *footer, const json_t *object,
@@ -177,6 +229,9 @@ pj_status pji_trace_footer_parse(struct pji_trace_footer *footer, const json_t *
     }
     if (status == PJ_OK && (samples < 0 || late_ticks < 0 || !(footer->own_cpu_s >= 0))) {
         status = pji_fail(err, PJ_EINVAL, "footer: a count is negative");
+    }
+    if (status == PJ_OK) {
+        status = parse_lateness(&footer->lateness, object, err);
     }
     footer->samples = (uint64_t)samples;
     footer->late_ticks = (uint64_t)late_ticks;

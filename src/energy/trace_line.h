@@ -19,6 +19,13 @@ pj_status pji_trace_header_parse(struct pji_trace_header *header, const json_t *
 pj_status pji_trace_footer_parse(struct pji_trace_footer *footer, const json_t *object,
                                  const struct pji_trace_place *place, struct pj_error *err);
 
+/* What stands between the footer's other fields and its digest: the digest is of all bytes before.
+ */
+#define PJI_TRACE_DIGEST ",\"digest\":\"fnv1a64:"
+
+/* Compares the footer's digest with the bytes: hash of the lines before, and the line itself. */
+enum pji_trace_seal pji_trace_seal_check(uint64_t hash, const char *line, size_t len);
+
 /* A line of readings in any spelling that JSON allows. */
 pj_status pji_trace_readings_parse(const json_t *object, size_t n_channels,
                                    const struct pji_trace_visitor *visitor,

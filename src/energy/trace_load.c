@@ -13,7 +13,7 @@ static pj_status copy_header(struct pji_trace_header *to, const struct pji_trace
                              struct pj_error *err)
 {
     *to = *from;
-    to->machine = NULL;
+    to->machine = to->schedule = to->instruments = NULL;
     to->missing = NULL;
     to->channels = pji_zalloc(from->n_channels + 1, sizeof *to->channels, err);
     if (to->channels != NULL) {
@@ -30,6 +30,8 @@ static pj_status copy_header(struct pji_trace_header *to, const struct pji_trace
         memcpy(to->missing, from->missing, from->n_missing * sizeof *to->missing);
     }
     to->machine = json_incref(from->machine);
+    to->schedule = json_incref(from->schedule);
+    to->instruments = json_incref(from->instruments);
     return PJ_OK;
 }
 
@@ -50,6 +52,9 @@ static pj_status on_header(void *context, const struct pji_trace_header *header,
         status = pji_series_init(&trace->series[i], &header->channels[i], true, err);
         if (status != PJ_OK) {
             return status;
+        }
+        if (trace->thin) {
+            pji_series_thin(&trace->series[i], trace->edges_ns, trace->n_edges);
         }
     }
     return PJ_OK;

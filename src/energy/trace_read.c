@@ -7,6 +7,7 @@
 #include "energy/trace_line.h"
 
 #include "core/array.h"
+#include "core/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ struct pji_trace_reader {
     struct pji_trace_place place; /* name and line for messages */
     size_t n_channels;
     bool has_header, has_footer;
-    char *line; /* the piece of a line that waits for its end */
+    uint64_t hash; /* of the whole lines so far */
+    char *line;    /* the piece of a line that waits for its end */
     size_t len, cap;
     pj_status failed; /* once failed, always failed */
 };
@@ -32,6 +34,7 @@ pj_status pji_trace_reader_new(struct pji_trace_reader **out, const char *name,
         return PJ_ENOMEM;
     }
     reader->visitor = *visitor;
+    reader->hash = PJI_FNV1A_START;
     reader->place.name = pji_dup(name, err);
     if (reader->place.name == NULL) {
         free(reader);
@@ -81,10 +84,14 @@ static pj_status read_event(struct pji_trace_reader *r, const json_t *object, st
     return status;
 }
 
-static pj_status read_footer(struct pji_trace_reader *r, const json_t *object, struct pj_error *err)
+static pj_status read_footer(struct pji_trace_reader *r, const json_t *object, const char *text,
+                             size_t len, struct pj_error *err)
 {
-    struct pji_trace_footer footer = {0};
+    struct pji_trace_footer footer = {.hash = r->hash};
     pj_status status = pji_trace_footer_parse(&footer, object, &r->place, err);
+    if (json_object_get(object, "digest") != NULL) {
+        footer.seal = pji_trace_seal_check(r->hash, text, len);
+    }
     if (status == PJ_OK) {
         r->has_footer = true;
         if (r->visitor.footer != NULL) {
@@ -94,7 +101,9 @@ static pj_status read_footer(struct pji_trace_reader *r, const json_t *object, s
     return status;
 }
 
-static pj_status read_object(struct pji_trace_reader *r, const json_t *object, struct pj_error *err)
+/* text[0..len): the line that the object stands in. */
+static pj_status read_object(struct pji_trace_reader *r, const json_t *object, const char *text,
+                             size_t len, struct pj_error *err)
 {
     const json_t *type = json_object_get(object, "type");
     const char *name = json_string_value(type);
@@ -116,7 +125,7 @@ static pj_status read_object(struct pji_trace_reader *r, const json_t *object, s
         return read_event(r, object, err);
     }
     if (name != NULL && strcmp(name, "footer") == 0) {
-        return read_footer(r, object, err);
+        return read_footer(r, object, text, len, err);
     }
     return PJ_OK;
 }
@@ -149,7 +158,7 @@ static pj_status read_line(struct pji_trace_reader *r, const char *text, size_t 
     } else if (r->has_footer) {
         status = pji_trace_corrupt(&r->place, err, "a line after the footer");
     } else {
-        status = read_object(r, object, err);
+        status = read_object(r, object, text, len, err);
     }
     json_decref(object);
     return status;
@@ -188,7 +197,9 @@ static pj_status feed(struct pji_trace_reader *r, const char *bytes, size_t len,
             bool joined = r->len > 0;
             size_t line_len = joined ? r->len : part;
             r->len = 0;
-            status = read_line(r, joined ? r->line : bytes, line_len, false, NULL, err);
+            const char *line = joined ? r->line : bytes;
+            status = read_line(r, line, line_len, false, NULL, err);
+            r->hash = pji_fnv1a(pji_fnv1a(r->hash, line, line_len), "\n", 1);
         }
         if (status != PJ_OK) {
             return status;

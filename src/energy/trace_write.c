@@ -1,7 +1,9 @@
 /* energy/trace_write.c - trace v1, writing. Readings are formatted by hand into the caller's
  * buffer, because that happens on the sampling path: no allocation, no locale, no printf.
  */
-#include "energy/trace.h"
+#include "energy/trace_line.h"
+
+#include "core/hash.h"
 
 #include <string.h>
 
@@ -116,6 +118,12 @@ pj_status pji_trace_put_header(struct pji_str *out, const struct pji_trace_heade
     if (header->machine != NULL) {
         rc |= json_object_set(object, "machine", header->machine);
     }
+    if (header->schedule != NULL) {
+        rc |= json_object_set(object, "schedule", header->schedule);
+    }
+    if (header->instruments != NULL) {
+        rc |= json_object_set(object, "instruments", header->instruments);
+    }
     rc |= json_object_set_new(object, "channels", channels);
     rc |= json_object_set_new(object, "missing", missing);
     return put_line(out, object, rc, err);
@@ -136,12 +144,35 @@ pj_status pji_trace_put_event(struct pji_str *out, int64_t t_ns, const char *nam
     return put_line(out, object, rc, err);
 }
 
+static void put_lateness(struct pji_str *out, const struct pji_lateness *lateness)
+{
+    const char *comma = "";
+    if (lateness->n == 0) {
+        return;
+    }
+    pji_str_addf(out, ",\"lateness\":{\"max_ns\":%lld,\"bins\":[", (long long)lateness->max_ns);
+    for (size_t i = 0; i < PJI_LATENESS_BINS; i++) {
+        if (lateness->ticks[i] > 0) {
+            pji_str_addf(out, "%s[%lld,%llu]", comma, (long long)pji_lateness_upto_ns(i),
+                         (unsigned long long)lateness->ticks[i]);
+            comma = ",";
+        }
+    }
+    pji_str_add(out, "]}");
+}
+
 void pji_trace_put_footer(struct pji_str *out, const struct pji_trace_footer *footer)
 {
+    size_t start = out->len;
     pji_str_addf(out, "{\"type\":\"footer\",\"t_ns\":%lld,\"samples\":%llu,\"late_ticks\":%llu,",
                  (long long)footer->t_ns, (unsigned long long)footer->samples,
                  (unsigned long long)footer->late_ticks);
     pji_str_add(out, "\"own_cpu_s\":");
     pji_str_add_num(out, footer->own_cpu_s);
+    put_lateness(out, &footer->lateness);
+    if (footer->seal != PJI_SEAL_NONE && !out->failed) {
+        uint64_t hash = pji_fnv1a(footer->hash, out->text + start, out->len - start);
+        pji_str_addf(out, PJI_TRACE_DIGEST "%016llx\"", (unsigned long long)hash);
+    }
     pji_str_add(out, "}\n");
 }

@@ -2,9 +2,12 @@
 #ifndef PJI_METER_INSIDE_H
 #define PJI_METER_INSIDE_H
 
+#include "core/units.h"
 #include "meter/lane.h"
 #include "meter/meter.h"
 #include "meter/opening.h"
+
+#include <time.h>
 
 struct pji_slot {
     const struct pji_source_ops *ops;
@@ -28,8 +31,24 @@ struct pji_meter {
     int64_t tick_ns;      /* of the timer: the interval, but lanes are emptied in time */
     int64_t ahead_ns;     /* BOOTTIME - MONOTONIC at the last read */
     int64_t suspended_ns; /* its growth since the read before */
+    int64_t due_ns;       /* when the next tick is due, on the machine's own clock */
     int timer_fd;
 };
+
+/* CLOCK_MONOTONIC of the machine, also where the sources read a scripted platform: what timers and
+ * condition variables wait on. */
+static inline int64_t pji_real_now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * PJI_NS_PER_S + now.tv_nsec;
+}
+
+static inline struct timespec pji_timespec(int64_t t_ns)
+{
+    return (struct timespec){.tv_sec = (time_t)(t_ns / PJI_NS_PER_S),
+                             .tv_nsec = (long)(t_ns % PJI_NS_PER_S)};
+}
 
 /* Room for the largest burst of every source that is open. */
 pj_status pji_meter_make_sink(struct pji_meter *meter, struct pj_error *err);

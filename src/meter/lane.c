@@ -2,17 +2,15 @@
  * only, and publishes it with release after the readings were copied. The mutex guards the
  * conversation (asked, done, stop), never the ring.
  */
-#include "meter/lane.h"
+#include "meter/inside.h"
 
 #include "core/array.h"
-#include "core/units.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { RING_READS = 4 };
 
@@ -40,11 +38,14 @@ struct pji_lane {
 
 static struct timespec after(int64_t dur_ns)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t t_ns = (int64_t)now.tv_sec * PJI_NS_PER_S + now.tv_nsec + dur_ns;
-    return (struct timespec){.tv_sec = (time_t)(t_ns / PJI_NS_PER_S),
-                             .tv_nsec = (long)(t_ns % PJI_NS_PER_S)};
+    return pji_timespec(pji_real_now_ns() + dur_ns);
+}
+
+/* How long until the next read of the schedule. */
+static int64_t rest_ns(const struct pji_lane *lane)
+{
+    int64_t rest_ns = lane->ops->rest_ns ? lane->ops->rest_ns(lane->state) : 0;
+    return rest_ns > lane->period_ns ? rest_ns : lane->period_ns;
 }
 
 /* ---- the lane's thread ---- */
@@ -84,8 +85,9 @@ static void *run(void *arg)
         lane->sink.dropped = 0;
         lane->sink.edge = asked != lane->done;
         (void)pthread_mutex_unlock(&lane->lock);
-        due = after(lane->period_ns);
+        int64_t begun_ns = pji_real_now_ns();
         pj_status status = lane->ops->read(lane->state, &lane->sink, &lane->why);
+        due = pji_timespec(begun_ns + rest_ns(lane));
         put_ring(lane);
         (void)pthread_mutex_lock(&lane->lock);
         lane->status = status;

@@ -4,7 +4,7 @@
  *
  * The kernel forwards a periodic timerfd from its own expiry times (timerfd_create(2)): the
  * schedule never drifts, and the number of expirations that a late reader finds says how many ticks
- * it missed.
+ * it missed. How late a tick is counts from the first of those that it stands for.
  */
 #include "meter/inside.h"
 
@@ -246,16 +246,10 @@ int pji_meter_timer_fd(const struct pji_meter *meter)
     return meter->timer_fd;
 }
 
-static struct timespec timespec_from_ns(int64_t t_ns)
-{
-    return (struct timespec){.tv_sec = (time_t)(t_ns / PJI_NS_PER_S),
-                             .tv_nsec = (long)(t_ns % PJI_NS_PER_S)};
-}
-
 bool pji_meter_settle(const struct pji_meter *meter)
 {
     int64_t settle_ns = pji_settle_ns(meter->table.channels, meter->table.n);
-    struct timespec rest = timespec_from_ns(settle_ns);
+    struct timespec rest = pji_timespec(settle_ns);
 
     while (settle_ns > 0 && nanosleep(&rest, &rest) < 0 && errno == EINTR)
         ;
@@ -264,10 +258,11 @@ bool pji_meter_settle(const struct pji_meter *meter)
 
 pj_status pji_meter_timer_start(struct pji_meter *meter, struct pj_error *err)
 {
-    struct itimerspec schedule = {.it_interval = timespec_from_ns(meter->tick_ns),
-                                  .it_value = timespec_from_ns(meter->tick_ns)};
+    struct itimerspec schedule = {.it_interval = pji_timespec(meter->tick_ns)};
 
-    if (timerfd_settime(meter->timer_fd, 0, &schedule, NULL) < 0)
+    meter->due_ns = pji_real_now_ns() + meter->tick_ns;
+    schedule.it_value = pji_timespec(meter->due_ns);
+    if (timerfd_settime(meter->timer_fd, TFD_TIMER_ABSTIME, &schedule, NULL) < 0)
         return pji_fail_errno(err, errno, "cannot start the sampling timer");
     return PJ_OK;
 }
@@ -282,6 +277,8 @@ pj_status pji_meter_tick(struct pji_meter *meter, struct pj_error *err)
     if (got != (ssize_t)sizeof expirations)
         return pji_fail_errno(err, errno, "cannot read the sampling timer");
     meter->stats.late_ticks += expirations - 1;
+    pji_lateness_add(&meter->stats.lateness, pji_real_now_ns() - meter->due_ns);
+    meter->due_ns += (int64_t)expirations * meter->tick_ns;
     return PJ_OK;
 }
 

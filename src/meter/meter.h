@@ -66,9 +66,15 @@ pj_status pji_meter_timer_start(struct pji_meter *meter, struct pj_error *err);
 enum { PJI_METER_NO_TICK = 1 };
 pj_status pji_meter_tick(struct pji_meter *meter, struct pj_error *err);
 
+/* For the header of a trace; new references, NULL on lack of memory. The instruments: a list of
+ * {name, about, channels, period_ns, own_thread, probe}. */
+json_t *pji_meter_schedule(const struct pji_meter *meter);
+json_t *pji_meter_describe(const struct pji_meter *meter);
+
 struct pji_meter_stats {
     uint64_t samples, late_ticks, failed_reads, dropped;
     double own_cpu_s;
+    struct pji_lateness lateness; /* of the ticks taken, against the timer's schedule */
 };
 void pji_meter_stats(const struct pji_meter *meter, struct pji_meter_stats *out);
 

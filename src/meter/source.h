@@ -12,10 +12,12 @@
  *        than the instrument's own latency. A failed channel gets a reading with PJI_READ_FAILED;
  *        one that is gone gets PJI_READ_GONE once. Always 0 unless perjoule itself is at fault.
  * close: after a successful open, once.
+ * describe, rest_ns: may be NULL; see there.
  */
 #ifndef PJI_METER_SOURCE_H
 #define PJI_METER_SOURCE_H
 
+#include "core/json.h"
 #include "core/log.h"
 #include "energy/channel.h"
 #include "platform/platform.h"
@@ -86,6 +88,12 @@ struct pji_source_ops {
                       struct pji_channel_table *table, struct pj_error *err);
     pj_status (*read)(void *state, struct pji_reading_sink *sink, struct pj_error *err);
     void (*close)(void *state);
+    /* What its probe found, as a new JSON object for the header of a trace; called after open,
+     * maybe while another thread reads: only of what no longer changes. NULL: nothing. */
+    json_t *(*describe)(const void *state);
+    /* Of a slow source: how long it has nothing to read, asked by its lane after each read, so that
+     * nobody is woken in vain. NULL, or less than min_period_ns: min_period_ns. */
+    int64_t (*rest_ns)(const void *state);
 };
 
 #endif

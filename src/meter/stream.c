@@ -6,6 +6,7 @@
 #include "meter/stream.h"
 
 #include "core/array.h"
+#include "core/hash.h"
 #include "core/units.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ struct pji_stream {
     size_t line_cap;
     char *ring; /* bytes that wait: [head, head + used), circular */
     size_t ring_cap, head, used;
+    uint64_t hash;           /* of what was put */
     uint64_t dropped;        /* readings, since open */
     uint64_t dropped_unsaid; /* not yet in an event */
     int64_t dropped_from_ns, dropped_to_ns;
@@ -47,6 +49,7 @@ pj_status pji_stream_open(struct pji_stream **out, const struct pji_stream_confi
     stream->platform = config->platform;
     stream->patience_ns = config->patience_ns;
     stream->fd = config->fd;
+    stream->hash = PJI_FNV1A_START;
     stream->direct = S_ISREG(st.st_mode);
     stream->line_cap = (config->burst + 1) * PJI_TRACE_READING_MAX;
     stream->ring_cap = config->ring_b > stream->line_cap ? config->ring_b : stream->line_cap;
@@ -135,6 +138,8 @@ static bool keep(struct pji_stream *stream, const char *bytes, size_t len)
 static pj_status offer(struct pji_stream *stream, const char *bytes, size_t len, bool *taken,
                        struct pj_error *err)
 {
+    const char *all = bytes;
+    size_t all_len = len;
     pj_status status = pji_stream_pump(stream, err);
 
     *taken = true;
@@ -151,6 +156,8 @@ static pj_status offer(struct pji_stream *stream, const char *bytes, size_t len,
     /* after a partial write the rest fits: the ring is empty and holds more than a line */
     if (!status && len > 0)
         *taken = keep(stream, bytes, len);
+    if (!status && *taken)
+        stream->hash = pji_fnv1a(stream->hash, all, all_len);
     return status;
 }
 
@@ -251,6 +258,11 @@ pj_status pji_stream_drain(struct pji_stream *stream, struct pj_error *err)
     if (!status && stream->dropped_unsaid > 0)
         status = say_dropped(stream, err);
     return status;
+}
+
+uint64_t pji_stream_hash(const struct pji_stream *stream)
+{
+    return stream->hash;
 }
 
 uint64_t pji_stream_dropped(const struct pji_stream *stream)

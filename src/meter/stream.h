@@ -46,6 +46,8 @@ int pji_stream_poll_fd(const struct pji_stream *stream);
  */
 pj_status pji_stream_drain(struct pji_stream *stream, struct pj_error *err);
 
+/* pji_fnv1a of everything that was put so far: for the footer (energy/trace.h), after a drain. */
+uint64_t pji_stream_hash(const struct pji_stream *stream);
 uint64_t pji_stream_dropped(const struct pji_stream *stream); /* readings */
 
 #endif

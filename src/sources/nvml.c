@@ -164,6 +164,31 @@ static pj_status read_nvml(void *state, struct pji_reading_sink *sink, struct pj
     return PJ_OK;
 }
 
+static json_t *describe_nvml(const void *state)
+{
+    const struct nvml *nvml = state;
+    char driver[PJI_NVML_TEXT] = "", vbios[PJI_NVML_TEXT] = "";
+    json_t *gpus = json_array();
+
+    if (nvml->api.driver_version &&
+        nvml->api.driver_version(driver, sizeof driver) != PJI_NVML_SUCCESS)
+        driver[0] = '\0';
+    for (size_t i = 0; i < nvml->n; i++) {
+        const struct pji_nvml_gpu *gpu = &nvml->gpus[i];
+        if (!nvml->api.vbios ||
+            nvml->api.vbios(gpu->device, vbios, sizeof vbios) != PJI_NVML_SUCCESS)
+            vbios[0] = '\0';
+        (void)json_array_append_new(
+            gpus, json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:i, s:I}", "number", (int)gpu->number,
+                            "uuid", gpu->identity.uuid, "pci", gpu->identity.pci, "name",
+                            gpu->identity.name, "vbios", vbios, "counter_call_ns",
+                            (json_int_t)gpu->probed_cost_ns, "buffer_samples", (int)gpu->n_samples,
+                            "buffer_spacing_ns", (json_int_t)gpu->track.spacing_ns));
+    }
+    return json_pack("{s:s, s:s, s:o}", "library", nvml->api.library_name, "driver", driver, "gpus",
+                     gpus);
+}
+
 const struct pji_source_ops pji_source_nvml = {
     .name = "nvml",
     .about = "NVIDIA GPUs: power sample buffer and energy counter of the driver (NVML)",
@@ -174,4 +199,5 @@ const struct pji_source_ops pji_source_nvml = {
     .open = open_nvml,
     .read = read_nvml,
     .close = close_nvml,
+    .describe = describe_nvml,
 };

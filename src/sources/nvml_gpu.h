@@ -22,6 +22,8 @@ struct pji_nvml_gpu {
     struct pji_nvml_sample *samples; /* as the driver fills them */
     struct pji_nvml_point *points;
     unsigned int n_samples; /* room in both */
+    unsigned int number;    /* as nvidia-smi counts */
+    int64_t probed_cost_ns; /* of the first call of the counter */
     int64_t counter_cost_ns;
     int64_t buffer_due_ns, counter_due_ns, slow_due_ns;
 };

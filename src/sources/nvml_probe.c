@@ -47,7 +47,7 @@ static bool probe_counter(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *a
         return false;
     int64_t before_ns = pji_now_ns(api->platform);
     *code = api->energy(gpu->device, &energy_mj);
-    gpu->counter_cost_ns = pji_now_ns(api->platform) - before_ns;
+    gpu->counter_cost_ns = gpu->probed_cost_ns = pji_now_ns(api->platform) - before_ns;
     return *code == PJI_NVML_SUCCESS && pji_nvml_energy_sane(energy_mj);
 }
 
@@ -136,6 +136,7 @@ pj_status pji_nvml_gpu_open(struct pji_nvml_gpu *gpu, const struct pji_nvml_api 
                                        .usage_averaged = averaged(gpu, api)};
     bool exists[PJI_NVML_ROWS] = {false};
     pji_nvml_return code;
+    gpu->number = number;
     unsigned int small;
     unsigned long long wide;
 

@@ -4,6 +4,8 @@
 
 #include "feed.h"
 
+#include "core/hash.h"
+
 #include <errno.h>
 
 /* ---- a visitor that writes again what it was told ---- */
@@ -13,6 +15,7 @@ struct copy {
     size_t readings, events;
     struct pji_reading held[64];
     size_t n_held;
+    struct pji_trace_footer footer;
 };
 
 static inline void flush(struct copy *c)
@@ -61,6 +64,7 @@ static inline pj_status copy_footer(void *context, const struct pji_trace_footer
     struct copy *c = context;
     (void)err;
     flush(c);
+    c->footer = *f;
     pji_trace_put_footer(&c->out, f);
     return PJ_OK;
 }
@@ -100,9 +104,13 @@ static inline void put_sample_header(struct pji_str *out)
                                       .n_channels = 3,
                                       .missing = &missing,
                                       .n_missing = 1,
-                                      .machine = json_pack("{s:s,s:f}", "cpu", "x", "load", 0.1)};
+                                      .machine = json_pack("{s:s,s:f}", "cpu", "x", "load", 0.1),
+                                      .schedule = json_pack("{s:i}", "tick_ns", 5),
+                                      .instruments = json_pack("[{s:s}]", "name", "nvml")};
     assert_int_equal(pji_trace_put_header(out, &header, &err), PJ_OK);
     json_decref(header.machine);
+    json_decref(header.schedule);
+    json_decref(header.instruments);
 }
 
 static inline void put_readings(struct pji_str *out, const struct pji_reading *r, size_t n)
@@ -129,7 +137,12 @@ static inline void put_sample(struct pji_str *out)
                      PJ_OK);
     assert_int_equal(pji_trace_put_event(out, 8, "end", NULL, &err), PJ_OK);
     struct pji_trace_footer footer = {
-        .t_ns = 99, .samples = 3, .late_ticks = 1, .own_cpu_s = 0.1 + 0.2};
+        .t_ns = 99, .samples = 3, .late_ticks = 1, .own_cpu_s = 0.1 + 0.2, .seal = PJI_SEAL_INTACT};
+    pji_lateness_add(&footer.lateness, 0);
+    pji_lateness_add(&footer.lateness, 60000);
+    pji_lateness_add(&footer.lateness, 61000);
+    pji_lateness_add(&footer.lateness, 5 * MS);
+    footer.hash = pji_fnv1a(PJI_FNV1A_START, out->text, out->len);
     pji_trace_put_footer(out, &footer);
     assert_false(out->failed);
 }

@@ -74,6 +74,92 @@ static void every_cut_is_readable_and_said(void **state)
     pji_str_fini(&text);
 }
 
+/* Each digit of the file in turn becomes another: what is not refused is found by the digest. */
+static void a_changed_digit_is_found(void **state)
+{
+    (void)state;
+    struct pji_str text = {0};
+    put_sample(&text);
+    size_t found = 0, refused = 0;
+    for (size_t at = 0; at < text.len; at++) {
+        char was = text.text[at];
+        if (was < '0' || was > '9') {
+            continue;
+        }
+        struct copy c = {0};
+        struct pji_trace_visitor visitor = copier(&c);
+        struct pj_error err = {0};
+        text.text[at] = was == '9' ? '1' : (char)(was + 1);
+        if (read_in_pieces(text.text, text.len, 64, &visitor, NULL, NULL, &err) == PJ_OK) {
+            assert_int_equal(c.footer.seal, PJI_SEAL_BROKEN);
+            found++;
+        } else {
+            refused++;
+        }
+        text.text[at] = was;
+        pji_str_fini(&c.out);
+    }
+    assert_true(found > 200);
+    assert_true(refused < found);
+    pji_str_fini(&text);
+}
+
+static void a_footer_without_new_fields_is_read(void **state)
+{
+    (void)state;
+    struct pji_str text = {0};
+    put_sample_header(&text);
+    pji_str_add(&text, "{\"type\":\"footer\",\"t_ns\":9,\"samples\":5,\"late_ticks\":2,"
+                       "\"own_cpu_s\":0.5}\n");
+    struct copy c = {0};
+    struct pji_trace_visitor visitor = copier(&c);
+    struct pj_error err = {0};
+    bool complete = false;
+    assert_int_equal(read_in_pieces(text.text, text.len, 9, &visitor, &complete, NULL, &err),
+                     PJ_OK);
+    assert_true(complete);
+    assert_int_equal(c.footer.seal, PJI_SEAL_NONE);
+    assert_int_equal(c.footer.samples, 5);
+    assert_int_equal(c.footer.lateness.n, 0);
+    pji_str_fini(&c.out);
+    pji_str_fini(&text);
+}
+
+static void the_histogram_of_lateness_survives(void **state)
+{
+    (void)state;
+    struct pji_str text = {0};
+    put_sample(&text);
+    struct copy c = {0};
+    struct pji_trace_visitor visitor = copier(&c);
+    struct pj_error err = {0};
+    assert_int_equal(read_in_pieces(text.text, text.len, 9, &visitor, NULL, NULL, &err), PJ_OK);
+    assert_int_equal(c.footer.seal, PJI_SEAL_INTACT);
+    assert_int_equal(c.footer.lateness.n, 4);
+    assert_int_equal(c.footer.lateness.max_ns, 5 * MS);
+    int64_t p50_ns = pji_lateness_quantile_ns(&c.footer.lateness, 0.5);
+    assert_true(p50_ns > 60000 && p50_ns < 70000);
+    assert_int_equal(pji_lateness_quantile_ns(&c.footer.lateness, 1), 5 * MS);
+    pji_str_fini(&c.out);
+    pji_str_fini(&text);
+}
+
+static void every_lateness_has_its_bin(void **state)
+{
+    (void)state;
+    for (size_t bin = 0; bin + 1 < PJI_LATENESS_BINS; bin++) {
+        int64_t upto_ns = pji_lateness_upto_ns(bin);
+        assert_int_equal(pji_lateness_bin(upto_ns - 1), bin);
+        assert_int_equal(pji_lateness_bin(upto_ns), bin + 1);
+        assert_true((double)pji_lateness_upto_ns(bin + 1) <= 1.126 * (double)upto_ns);
+    }
+    assert_int_equal(pji_lateness_bin(-5), 0);
+    assert_int_equal(pji_lateness_bin(0), 0);
+    assert_int_equal(pji_lateness_bin(INT64_MAX), PJI_LATENESS_BINS - 1);
+    struct pji_lateness none = {0};
+    assert_int_equal(pji_lateness_quantile_ns(&none, 0.99), 0);
+}
+
 static void unknown_lines_and_keys_are_skipped(void **state)
 {
     (void)state;
@@ -164,6 +250,10 @@ int main(void)
         cmocka_unit_test(round_trip_is_identical_in_any_pieces),
         cmocka_unit_test(formatting_needs_no_more_than_it_says),
         cmocka_unit_test(every_cut_is_readable_and_said),
+        cmocka_unit_test(a_changed_digit_is_found),
+        cmocka_unit_test(a_footer_without_new_fields_is_read),
+        cmocka_unit_test(the_histogram_of_lateness_survives),
+        cmocka_unit_test(every_lateness_has_its_bin),
         cmocka_unit_test(unknown_lines_and_keys_are_skipped),
         cmocka_unit_test(load_gives_totals_and_windows),
         cmocka_unit_test(a_suspend_event_reaches_the_series),
