@@ -192,8 +192,8 @@ class Outcome(lean.Case):
     def test_the_result_as_specified(self):
         result = self.measure(SPENDER, "20", "2", self.package + "=1000000")
         self.assertEqual(set(result) - {"missing"}, {
-            "total", "channels", "wall_s", "samples", "late_ticks", "lateness_ns", "own_cpu_s", "child_status",
-            "validity"})
+            "total", "channels", "wall_s", "samples", "late_ticks", "lateness_ns", "own_cpu_s",
+            "child_status", "validity"})
         for energy in [result["total"]["energy_j"]] + [c["energy_j"] for c in result["channels"]]:
             self.assertTrue({"value", "u", "u_ind", "u_com", "origin", "quality"} <= set(energy))
             self.assertAlmostEqual(energy["u"] ** 2, energy["u_ind"] ** 2 + energy["u_com"] ** 2)
