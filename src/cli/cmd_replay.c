@@ -1,6 +1,6 @@
 /* perjoule replay: the energies of a recorded trace. The same code as for a live measurement, so
  * the same numbers on any machine; with --windows the energy of any stretch of it, after the fact.
- * The trace is read once, and memory does not grow with its length (energy/thin.c).
+ * The trace is read once, and memory does not grow with its length (energy/fold.h).
  */
 #include "cli/commands_lean.h"
 #include "cli/lean.h"
@@ -21,7 +21,7 @@ static const struct pji_option options[] = {
     {0},
 };
 
-/* From the first to the last point of any channel. */
+/* From the first to the last point of any energy. */
 static double covered_s(const struct pji_trace *trace)
 {
     int64_t first_ns = INT64_MAX, last_ns = INT64_MIN;
@@ -29,7 +29,7 @@ static double covered_s(const struct pji_trace *trace)
     for (size_t i = 0; i < trace->header.n_channels; i++) {
         const struct pji_series *series = &trace->series[i];
 
-        if (series->n == 0)
+        if (series->n == 0 || series->channel.role == PJI_ROLE_AUX)
             continue;
         if (series->points[0].t_ns < first_ns)
             first_ns = series->points[0].t_ns;
@@ -161,13 +161,12 @@ static pj_status load(struct replayed *replayed, const struct pji_args *args, st
                                         .event = on_event,
                                         .footer = on_footer};
     struct pji_trace *trace = &replayed->trace;
-    pj_status status = PJ_OK;
+    pj_status status;
 
-    if (pji_args_has(args, "windows"))
-        status = pji_windows_load(&replayed->windows, pji_args_get(args, "windows"), err);
+    status = pji_windows_load(&replayed->windows, pji_args_get(args, "windows"), err);
     trace->thin = true;
     trace->edges_ns = replayed->windows.edges_ns;
-    trace->n_edges = 2 * replayed->windows.n;
+    trace->n_edges = replayed->windows.n_edges;
     replayed->visitors[0] = pji_trace_builder(trace);
     replayed->visitors[1] = pji_run_series_visitor(&replayed->run);
     if (!status)

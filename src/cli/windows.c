@@ -135,14 +135,20 @@ static int by_time(const void *a, const void *b)
 
 static pj_status sort_edges(struct pji_windows *windows, struct pj_error *err)
 {
+    const int64_t end_ns = -PJI_TRACE_BEGINNING;
+
     windows->edges_ns = pji_zalloc(2 * windows->n + 1, sizeof *windows->edges_ns, err);
     if (!windows->edges_ns)
         return PJ_ENOMEM;
-    for (size_t i = 0; i < windows->n; i++) {
-        windows->edges_ns[2 * i] = windows->rows[i].start_ns;
-        windows->edges_ns[2 * i + 1] = windows->rows[i].end_ns;
+    windows->edges_ns[windows->n_edges++] = PJI_TRACE_BEGINNING;
+    for (size_t i = 0; i < 2 * windows->n; i++) {
+        const struct pji_window *row = &windows->rows[i / 2];
+        int64_t t_ns = i % 2 ? row->end_ns : row->start_ns;
+
+        if (t_ns > PJI_TRACE_BEGINNING && t_ns < end_ns) /* no reading lies beyond */
+            windows->edges_ns[windows->n_edges++] = t_ns;
     }
-    qsort(windows->edges_ns, 2 * windows->n, sizeof *windows->edges_ns, by_time);
+    qsort(windows->edges_ns, windows->n_edges, sizeof *windows->edges_ns, by_time);
     return PJ_OK;
 }
 
@@ -150,10 +156,13 @@ pj_status pji_windows_load(struct pji_windows *windows, const char *path, struct
 {
     struct reader reader = {.path = path, .windows = windows};
     struct pji_csv *csv = NULL;
-    FILE *file = fopen(path, "re");
+    FILE *file;
     pj_status status;
 
     *windows = (struct pji_windows){0};
+    if (!path)
+        return sort_edges(windows, err);
+    file = fopen(path, "re");
     if (!file)
         return pji_fail_errno(err, errno, "cannot open the windows '%s'", path);
     status = pji_csv_open(&csv, file, path, ',', err);

@@ -14,10 +14,11 @@ struct pji_window {
 struct pji_windows {
     struct pji_window *rows; /* in the order of the file */
     size_t n, cap;
-    int64_t *edges_ns; /* 2 n, ascending */
+    int64_t *edges_ns; /* for pji_trace.edges_ns */
+    size_t n_edges;
 };
 
-/* PJ_EINVAL names file and line. fini also after a failure. */
+/* path NULL: no windows. PJ_EINVAL names file and line. fini also after a failure. */
 pj_status pji_windows_load(struct pji_windows *windows, const char *path, struct pj_error *err);
 void pji_windows_fini(struct pji_windows *windows);
 

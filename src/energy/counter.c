@@ -35,7 +35,7 @@ static int64_t phase_of(const struct pji_series *s, int64_t since_ns)
 
 static pj_status start(struct pji_series *s, int64_t t_ns, int64_t value, struct pj_error *err)
 {
-    s->n = s->n_marks = s->sifted = 0;
+    s->n = s->n_marks = 0;
     s->tail = false;
     s->started = true;
     s->suspect = false;

@@ -43,11 +43,6 @@ double pji_series_energy_uj(const struct pji_series *s);
 pj_status pji_series_point(struct pji_series *s, int64_t t_ns, uint32_t quality, int64_t phase_ns,
                            struct pj_error *err);
 
-/* First point at or after t_ns; n when there is none. */
-size_t pji_series_lower(const struct pji_series *s, int64_t t_ns);
-/* energy/thin.c: drops what is not needed, when enough has come together. */
-void pji_series_sift(struct pji_series *s);
-
 /* Adds to the quality of point i. */
 pj_status pji_series_mark(struct pji_series *s, size_t i, uint32_t quality, struct pj_error *err);
 /* Removes the last point; the result is its quality. */

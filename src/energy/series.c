@@ -75,9 +75,7 @@ pj_status pji_series_point(struct pji_series *s, int64_t t_ns, uint32_t quality,
     };
     quality |= s->pending;
     s->pending = 0;
-    pj_status status = pji_series_mark(s, s->n - 1, quality, err);
-    pji_series_sift(s);
-    return status;
+    return pji_series_mark(s, s->n - 1, quality, err);
 }
 
 uint32_t pji_series_unpoint(struct pji_series *s)

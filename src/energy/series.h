@@ -31,8 +31,6 @@ struct pji_point {
 /* How the energy is spread inside the step that ends here is not known better than by the bounds
  * of the power (readings were missing there): matters for window edges inside it only. */
 #define PJI_POINT_GAP (UINT32_C(1) << 31)
-/* Private to energy/thin.c: near an edge. */
-#define PJI_POINT_NEAR (UINT32_C(1) << 30)
 
 struct pji_series {
     struct pji_channel channel; /* copied */
@@ -41,9 +39,6 @@ struct pji_series {
     size_t n, cap;
     size_t *marks; /* keep: numbers of the points whose quality is not 0 */
     size_t n_marks, cap_marks;
-    bool thin;               /* keep: only what the windows between these edges need */
-    const int64_t *edges_ns; /* thin: ascending, borrowed */
-    size_t n_edges, sifted;
     /* repair state */
     bool started, gone;
     int64_t last_value, last_t_ns; /* last good reading, its own time stamp */
@@ -74,12 +69,6 @@ struct pji_series {
 pj_status pji_series_init(struct pji_series *series, const struct pji_channel *channel, bool keep,
                           struct pj_error *err);
 void pji_series_fini(struct pji_series *series);
-
-/* Of a kept series without points: from now on it keeps only what windows need that begin and end
- * at these instants (ascending; borrowed until fini), so that memory is bounded by their number.
- * Totals and those windows come out the same to the bit; of other windows and of
- * pji_series_mean nothing is known any more. */
-void pji_series_thin(struct pji_series *series, const int64_t *edges_ns, size_t n);
 
 /* Adds a reading of this channel; readings come in order of t_ns (an earlier one is ignored and
  * counted as nothing). For channels of role ENERGY, POWER and UNCERTAINTY; AUX channels keep their

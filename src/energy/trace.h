@@ -99,13 +99,17 @@ struct pji_trace {
     struct pji_series *series;      /* one for each channel */
     struct pji_trace_footer footer;
     bool has_header, complete, torn;
-    bool thin; /* set by the caller: series keep only what windows between these edges need */
-    const int64_t *edges_ns; /* thin: ascending, borrowed (pji_series_thin) */
+    bool thin; /* set by the caller: keep only what windows between these edges need, and totals */
+    const int64_t *edges_ns; /* thin: ascending, borrowed; also of no window at all */
     size_t n_edges;
+    size_t *fold_at;      /* private: of each series, when it is folded next */
     int64_t max_gap_ns;   /* longest gap between ticks */
     int64_t last_tick_ns; /* private */
     bool ticked;          /* private */
 };
+
+/* An edge before all times: in pji_trace.edges_ns first, so that the first points are kept. */
+#define PJI_TRACE_BEGINNING (-(INT64_C(1) << 61))
 
 /* A visitor that builds a pji_trace (zero-initialised by the caller, who may set thin and edges:
  * then memory does not grow with the length of the trace). */

@@ -2,12 +2,13 @@
 #include "energy/trace.h"
 
 #include "core/array.h"
+#include "energy/fold.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK_B = 64 * 1024 };
+enum { CHUNK_B = 64 * 1024, FOLD_LEAST = 1024 };
 
 static pj_status copy_header(struct pji_trace_header *to, const struct pji_trace_header *from,
                              struct pj_error *err)
@@ -47,17 +48,32 @@ static pj_status on_header(void *context, const struct pji_trace_header *header,
     if (trace->series == NULL) {
         return PJ_ENOMEM;
     }
+    trace->fold_at = pji_zalloc(header->n_channels + 1, sizeof *trace->fold_at, err);
+    if (trace->fold_at == NULL) {
+        return PJ_ENOMEM;
+    }
     trace->has_header = true;
     for (size_t i = 0; i < header->n_channels; i++) {
         status = pji_series_init(&trace->series[i], &header->channels[i], true, err);
         if (status != PJ_OK) {
             return status;
         }
-        if (trace->thin) {
-            pji_series_thin(&trace->series[i], trace->edges_ns, trace->n_edges);
-        }
     }
     return PJ_OK;
+}
+
+/* Now and then drops what no window needs. The first points stay: totals begin there, and how far a
+ * window may lie before them depends on them. */
+static void fold(struct pji_trace *trace, size_t i)
+{
+    struct pji_series *s = &trace->series[i];
+    const struct pji_fold around = {
+        .edges_ns = trace->edges_ns, .n_edges = trace->n_edges, .after_ns = INT64_MAX / 2};
+    if (!trace->thin || s->n < FOLD_LEAST || s->n < trace->fold_at[i]) {
+        return;
+    }
+    pji_series_fold(s, &around);
+    trace->fold_at[i] = 2 * s->n;
 }
 
 static pj_status on_reading(void *context, const struct pji_reading *reading, struct pj_error *err)
@@ -74,7 +90,9 @@ static pj_status on_reading(void *context, const struct pji_reading *reading, st
         }
         trace->last_tick_ns = reading->t_ns;
     }
-    return pji_series_add(&trace->series[reading->channel], reading, err);
+    pj_status status = pji_series_add(&trace->series[reading->channel], reading, err);
+    fold(trace, (size_t)reading->channel);
+    return status;
 }
 
 /* Of the events, energies only depend on a suspend: docs/formats/trace-v1.md. */
@@ -168,6 +186,7 @@ void pji_trace_fini(struct pji_trace *trace)
         pji_series_fini(&trace->series[i]);
     }
     free(trace->series);
+    free(trace->fold_at);
     pji_trace_header_fini(&trace->header);
     *trace = (struct pji_trace){0};
 }

@@ -20,7 +20,8 @@ struct edge {
     uint32_t quality;
 };
 
-size_t pji_series_lower(const struct pji_series *s, int64_t t_ns)
+/* First point at or after t_ns; n when there is none. */
+static size_t lower(const struct pji_series *s, int64_t t_ns)
 {
     size_t low = 0, high = s->n;
     while (low < high) {
@@ -142,7 +143,7 @@ static void inside(const struct pji_series *s, struct edge *edge, int64_t t_ns, 
 static struct edge edge_at(const struct pji_series *s, int64_t t_ns)
 {
     struct edge edge = {0};
-    size_t k = pji_series_lower(s, t_ns);
+    size_t k = lower(s, t_ns);
     if (k == 0 || k == s->n) {
         if (k == 0 && s->points[0].t_ns == t_ns && s->n > 1) {
             k = 1;
@@ -163,7 +164,7 @@ static struct edge edge_at(const struct pji_series *s, int64_t t_ns)
 /* Both edges in one step: one part of it, not two. */
 static bool same_step(const struct pji_series *s, int64_t start_ns, int64_t end_ns, size_t *step)
 {
-    size_t k = pji_series_lower(s, end_ns);
+    size_t k = lower(s, end_ns);
     *step = k;
     return k > 0 && k < s->n && s->points[k - 1].t_ns <= start_ns;
 }
@@ -191,7 +192,7 @@ static uint32_t quality_between(const struct pji_series *s, int64_t start_ns, in
     if (!s->keep) {
         return s->quality;
     }
-    size_t first = pji_series_lower(s, start_ns), low = 0, high = s->n_marks;
+    size_t first = lower(s, start_ns), low = 0, high = s->n_marks;
     if (first < s->n && s->points[first].t_ns == start_ns) {
         first++;
     }
@@ -210,7 +211,7 @@ static uint32_t quality_between(const struct pji_series *s, int64_t start_ns, in
         }
         quality |= s->points[k].quality;
     }
-    return quality & ~(PJI_POINT_GAP | PJI_POINT_NEAR);
+    return quality & ~PJI_POINT_GAP;
 }
 
 static double window_u2(const struct pji_series *s, int64_t start_ns, int64_t end_ns,

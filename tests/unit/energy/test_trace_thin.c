@@ -1,5 +1,5 @@
-/* A thinned series gives the same windows and the same total as the whole one, to the bit, whatever
- * happened to the readings; and its memory does not grow.
+/* A trace that keeps only what its windows need gives the same windows and totals as the whole one,
+ * to the bit, whatever happened to the readings; and its memory does not grow.
  */
 #include "feed.h"
 
@@ -11,8 +11,8 @@
 enum { READINGS = 6000, WINDOWS = 40 };
 
 struct pair {
-    struct pji_series whole, thin;
-    int64_t edges_ns[2 * WINDOWS], begin_ns[WINDOWS], end_ns[WINDOWS];
+    struct pji_trace whole, thin;
+    int64_t edges_ns[2 * WINDOWS + 1], begin_ns[WINDOWS], end_ns[WINDOWS];
 };
 
 static int ascending(const void *a, const void *b)
@@ -35,7 +35,8 @@ static void draw_windows(struct pair *p, struct pji_prng *prng, int64_t length_n
         p->edges_ns[2 * i] = p->begin_ns[i];
         p->edges_ns[2 * i + 1] = p->end_ns[i];
     }
-    qsort(p->edges_ns, (size_t)2 * WINDOWS, sizeof p->edges_ns[0], ascending);
+    p->edges_ns[2 * WINDOWS] = PJI_TRACE_BEGINNING;
+    qsort(p->edges_ns, (size_t)2 * WINDOWS + 1, sizeof p->edges_ns[0], ascending);
 }
 
 /* The same energy to the bit; struct padding aside. */
@@ -49,10 +50,21 @@ static void assert_same(const struct pj_energy *a, const struct pj_energy *b)
     assert_string_equal(a->reason, b->reason);
 }
 
+static void open_both(struct pair *p, const struct pji_channel *channel)
+{
+    struct pji_channel copy = *channel;
+    struct pji_trace_header header = {.channels = &copy, .n_channels = 1};
+    p->whole = (struct pji_trace){0};
+    p->thin = (struct pji_trace){.thin = true, .edges_ns = p->edges_ns, .n_edges = 2 * WINDOWS + 1};
+    assert_int_equal(pji_trace_builder(&p->whole).header(&p->whole, &header, NULL), PJ_OK);
+    assert_int_equal(pji_trace_builder(&p->thin).header(&p->thin, &header, NULL), PJ_OK);
+}
+
 static void feed_both(struct pair *p, int64_t t_ns, enum pji_reading_status status, int64_t value)
 {
-    put_status(&p->whole, t_ns, status, value);
-    put_status(&p->thin, t_ns, status, value);
+    const struct pji_reading reading = {.t_ns = t_ns, .status = status, .value = value};
+    assert_int_equal(pji_trace_builder(&p->whole).reading(&p->whole, &reading, NULL), PJ_OK);
+    assert_int_equal(pji_trace_builder(&p->thin).reading(&p->thin, &reading, NULL), PJ_OK);
 }
 
 /* Readings every 10 ms, with failures, resets, leaps, stalls, gaps and suspends at `fault_rate`. */
@@ -63,9 +75,7 @@ static void run(const struct pji_channel *channel, uint64_t seed, unsigned fault
     int64_t t_ns = 0, count = 1000, power_mw = 100000;
     pji_prng_init(&prng, seed, channel->name);
     draw_windows(&p, &prng, READINGS * 10 * MS);
-    series_open(&p.whole, channel, true);
-    series_open(&p.thin, channel, true);
-    pji_series_thin(&p.thin, p.edges_ns, (size_t)2 * WINDOWS);
+    open_both(&p, channel);
     for (int i = 0; i < READINGS; i++) {
         unsigned fault =
             pji_prng_below(&prng, 1000) < fault_rate ? 1 + (unsigned)pji_prng_below(&prng, 6) : 0;
@@ -76,8 +86,8 @@ static void run(const struct pji_channel *channel, uint64_t seed, unsigned fault
         count = fault == 2 ? 0 : count;
         t_ns += fault == 3 ? 900 * MS : 0;
         if (fault == 4) {
-            pji_series_suspend(&p.whole, 5000 * MS);
-            pji_series_suspend(&p.thin, 5000 * MS);
+            pji_series_suspend(&p.whole.series[0], 5000 * MS);
+            pji_series_suspend(&p.thin.series[0], 5000 * MS);
         }
         feed_both(&p, t_ns, fault == 5 ? PJI_READ_FAILED : PJI_READ_OK,
                   fault == 5                     ? EIO
@@ -85,17 +95,18 @@ static void run(const struct pji_channel *channel, uint64_t seed, unsigned fault
                   : channel->kind == PJI_COUNTER ? count
                                                  : power_mw);
     }
-    struct pj_energy a = total(&p.whole), b = total(&p.thin);
+    const struct pji_series *whole = &p.whole.series[0], *thin = &p.thin.series[0];
+    struct pj_energy a = total(whole), b = total(thin);
     assert_same(&a, &b);
     for (size_t i = 0; i < WINDOWS; i++) {
-        a = window(&p.whole, p.begin_ns[i], p.end_ns[i]);
-        b = window(&p.thin, p.begin_ns[i], p.end_ns[i]);
+        a = window(whole, p.begin_ns[i], p.end_ns[i]);
+        b = window(thin, p.begin_ns[i], p.end_ns[i]);
         assert_same(&a, &b);
     }
-    assert_true(p.thin.n < p.whole.n || fault_rate > 100);
-    assert_true(p.thin.cap <= 4096);
-    pji_series_fini(&p.whole);
-    pji_series_fini(&p.thin);
+    assert_true(thin->n < whole->n);
+    assert_true(thin->cap <= 4096);
+    pji_trace_fini(&p.whole);
+    pji_trace_fini(&p.thin);
 }
 
 static void counters_are_the_same(void **state)
@@ -129,19 +140,21 @@ static void gauges_are_the_same(void **state)
 
 static void memory_does_not_grow(void **state)
 {
+    const int64_t edges_ns[] = {PJI_TRACE_BEGINNING, 5000 * MS, 900000 * MS};
     struct pji_channel c = power_channel();
-    struct pji_series s;
-    const int64_t edges_ns[] = {5000 * MS, 900000 * MS};
+    struct pji_trace_header header = {.channels = &c, .n_channels = 1};
+    struct pji_trace trace = {.thin = true, .edges_ns = edges_ns, .n_edges = 3};
+    struct pji_trace_visitor visitor = pji_trace_builder(&trace);
     (void)state;
-    series_open(&s, &c, true);
-    pji_series_thin(&s, edges_ns, 2);
+    assert_int_equal(visitor.header(&trace, &header, NULL), PJ_OK);
     for (int64_t i = 0; i < 1000000; i++) {
-        put(&s, i * MS, 100000 + i % 7);
+        const struct pji_reading reading = {.t_ns = i * MS, .value = 100000 + i % 7};
+        assert_int_equal(visitor.reading(&trace, &reading, NULL), PJ_OK);
     }
-    assert_true(s.cap <= 2048);
-    struct pj_energy e = window(&s, edges_ns[0], edges_ns[1]);
+    assert_true(trace.series[0].cap <= 2048);
+    struct pj_energy e = window(&trace.series[0], edges_ns[1], edges_ns[2]);
     assert_near(e.value_j, 895 * 100.003, 0.01);
-    pji_series_fini(&s);
+    pji_trace_fini(&trace);
 }
 
 int main(void)
