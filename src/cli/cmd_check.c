@@ -88,9 +88,12 @@ static void print_forecast(const struct check *c)
     if (!isnan(f->expected_s)) {
         printf("           about ");
         print_duration(f->expected_s);
-        printf(" without engine starts, if every answer is as long as it may be and each request "
-               "gets %g tokens a second as stated\n",
-               c->tok_per_s);
+        if (c->tok_per_s > 0)
+            printf(" without engine starts, if every answer is as long as it may be and each "
+                   "request gets %g tokens a second as stated\n",
+                   c->tok_per_s);
+        else
+            printf(" without engine starts, if answers keep up with the schedule of the load\n");
     } else if (c->workload.n > 0) {
         printf("           no estimate of the measured time: state a speed with --tok-per-s\n");
     } else {
@@ -167,11 +170,13 @@ static json_t *forecast_json(const struct check *c)
     json_object_set_new(
         rests, "most_s",
         json_string("limits.trial and limits.engine_stop of each trial, one attempt"));
-    json_object_set_new(rests, "expected_s",
-                        json_string(isnan(f->expected_s)
-                                        ? "not available: no generation speed was stated"
-                                        : "least_s and every answer at its full length at the "
-                                          "stated speed of a request; no engine starts"));
+    json_object_set_new(
+        rests, "expected_s",
+        json_string(isnan(f->expected_s) ? "not available: no generation speed was stated"
+                    : c->tok_per_s > 0   ? "least_s and every answer at its full length at the "
+                                           "stated speed of a request; no engine starts"
+                                         : "least_s and the schedule of the load; no engine "
+                                           "starts"));
     json_object_set_new(rests, "tok_per_s",
                         c->tok_per_s > 0 ? pji_json_num(c->tok_per_s) : json_null());
     json_object_set_new(rests, "request_b", json_integer(PJI_FORECAST_REQUEST_B));

@@ -59,6 +59,7 @@ struct pji_engine_ops {
     const char *about;
     size_t state_size;
     bool is_command;         /* the program is the trial: no endpoint, no load, no task */
+    bool starts_nothing;     /* the server is somebody else's: there is no output to keep */
     const char *const *keys; /* settings it knows, NULL-terminated: for messages */
     /* Checks the settings without starting anything: `perjoule check`. Messages name the setting;
      * the caller adds file:line:column. */

@@ -270,6 +270,7 @@ static const char *openai_remote_reason(void *state)
 
 const struct pji_engine_ops pji_engine_openai = {
     .kind = "openai",
+    .starts_nothing = true,
     .about = "a server with the OpenAI API that already runs (vLLM and others)",
     .state_size = sizeof(struct openai),
     .keys = openai_keys,

@@ -252,6 +252,19 @@ static bool limit_changed(const struct pji_gate_inputs *in, const struct pji_gat
     return detail->len > 0;
 }
 
+static bool itl_shared(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                       struct pji_str *detail)
+{
+    (void)limits;
+    if (in->shared_gaps == 0)
+        return false;
+    pji_str_addf(detail,
+                 "%llu of %llu gaps between chunks of text lie inside one read and have no length: "
+                 "ITL is over the others",
+                 (unsigned long long)in->shared_gaps, (unsigned long long)in->gaps);
+    return true;
+}
+
 static const struct gate gates[] = {
     {{"energy_missing", PJI_GATE_INVALID,
       "No instrument gave a value for the window: there is nothing to compare."},
@@ -302,6 +315,9 @@ static const struct gate gates[] = {
     {{"energy_remote", PJI_GATE_NOTE, "The engine runs on another host and is not measured here."},
      energy_remote},
     {{"energy_modelled", PJI_GATE_NOTE, "The energy is modelled, not measured."}, energy_modelled},
+    {{"itl_shared_reads", PJI_GATE_NOTE,
+      "Chunks of text came in one read and share a time stamp: the gaps between them are unknown."},
+     itl_shared},
 };
 
 enum { N_GATES = sizeof gates / sizeof gates[0] };

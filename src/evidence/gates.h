@@ -52,6 +52,8 @@ struct pji_gate_inputs {
     uint64_t wrong_length;     /* of the succeeded: output length is not the fixed one */
     uint64_t uncounted;        /* of the succeeded: the server told no token count */
     uint64_t cache_hits;       /* of the succeeded: the server reports cached prompt tokens */
+    uint64_t gaps;             /* between successive chunks of one answer */
+    uint64_t shared_gaps;      /* of them between chunks that came in one read */
     bool cache_expected;       /* the study asked for a prompt cache */
     const struct pji_host_change *host; /* NULL: nobody looked */
     const struct pj_energy *total;

@@ -53,6 +53,8 @@ static pj_status put_items(struct pji_store *store, const struct pji_workload *w
         snprintf(key, sizeof key, "items.%s.sha256", workload->tasks[i].spec->name);
         status = pji_store_put_meta(store, key, workload->tasks[i].items.sha256, err);
     }
+    if (status == PJ_OK && workload->times.n > 0)
+        status = pji_store_put_meta(store, "load.times.sha256", workload->times.sha256, err);
     return status;
 }
 
@@ -171,23 +173,34 @@ pj_status pji_study_reopen(struct pji_study *study, struct pji_store *store, str
     return status;
 }
 
+static pj_status same_file(struct pji_store *store, const char *key, const char *sha256,
+                           const char *path, struct pj_error *err)
+{
+    char *stored = NULL;
+    pj_status status = pji_store_get_meta(store, key, &stored, err);
+    if (status == PJI_STORE_NONE ||
+        (status == PJ_OK && stored != NULL && strcmp(stored, sha256) != 0))
+        status = pji_fail(err, PJ_EINVAL,
+                          "%s changed since the study was planned: its trials would not be "
+                          "comparable; restore the file or start a new study",
+                          path);
+    free(stored);
+    return status;
+}
+
 pj_status pji_study_same_items(struct pji_store *store, const struct pji_workload *workload,
                                struct pj_error *err)
 {
     pj_status status = PJ_OK;
     for (size_t i = 0; i < workload->n && status == PJ_OK; i++) {
         char key[160];
-        char *stored = NULL;
         snprintf(key, sizeof key, "items.%s.sha256", workload->tasks[i].spec->name);
-        status = pji_store_get_meta(store, key, &stored, err);
-        if (status == PJI_STORE_NONE || (status == PJ_OK && stored != NULL &&
-                                         strcmp(stored, workload->tasks[i].items.sha256) != 0))
-            status = pji_fail(err, PJ_EINVAL,
-                              "%s changed since the study was planned: its trials would not be "
-                              "comparable; restore the file or start a new study",
-                              workload->tasks[i].spec->items_path);
-        free(stored);
+        status = same_file(store, key, workload->tasks[i].items.sha256,
+                           workload->tasks[i].spec->items_path, err);
     }
+    if (status == PJ_OK && workload->times.n > 0)
+        status = same_file(store, "load.times.sha256", workload->times.sha256,
+                           "the trace of the load", err);
     return status;
 }
 

@@ -1,9 +1,9 @@
 /* lab/forecast.h - what a plan will ask for: requests, tokens, time and disk, before anything runs.
  *
  * Nothing here is measured: `least_s` is what the study file's own phases take, `most_s` what its
- * limits allow, and `expected_s` is there only when the caller states a generation speed. Disk is
- * an upper estimate from the size of records; PJI_FORECAST_* are its assumptions, printed beside
- * it.
+ * limits allow, and `expected_s` is there only when the caller states a generation speed or every
+ * load has a schedule. Disk is an upper estimate from the size of records; PJI_FORECAST_* are its
+ * assumptions, printed beside it.
  */
 #ifndef PJI_LAB_FORECAST_H
 #define PJI_LAB_FORECAST_H
@@ -24,7 +24,7 @@ struct pji_forecast {
     int64_t tokens_most; /* output tokens, when every answer reaches max_tokens */
     double least_s;      /* phases alone */
     double most_s;       /* every trial runs into limits.trial, once, and stops slowly */
-    double expected_s;   /* NaN: no speed was stated */
+    double expected_s;   /* NaN: no speed was stated for a closed loop */
     double disk_b;       /* upper estimate; over expected_s, else over least_s */
 };
 

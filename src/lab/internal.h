@@ -58,6 +58,9 @@ pj_status pji_task_fill(const struct pji_study *study, size_t index, const char 
 pj_status pji_load_fill(const struct pji_study *study, const char *const *levels,
                         struct pji_load_values *out, const struct pji_yaml **at,
                         struct pj_error *err);
+/* "key must be a whole number from min to max, not 'text'" */
+pj_status pji_whole_number(const char *key, const char *text, int64_t min, int64_t max,
+                           int64_t *out, struct pj_error *err);
 /* YAML as JSON text: unquoted true, false, null and numbers are what they look like. */
 pj_status pji_yaml_to_json(const struct pji_study *study, const struct pji_yaml *node,
                            const char *const *levels, char **out, struct pj_error *err);

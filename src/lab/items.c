@@ -1,6 +1,7 @@
 /* Checking the items files that a study names, before anything starts. */
 #include "lab/internal.h"
 
+#include "load/times.h"
 #include "task/task.h"
 
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static pj_status read_items(struct pji_items *items, const struct pji_task_value
     return st;
 }
 
-static pj_status check_task(const struct pji_task_spec *spec, const struct pji_task_values *v,
+static pj_status check_task(struct pji_task_spec *spec, const struct pji_task_values *v,
                             const struct pji_yaml **at, struct pj_error *why)
 {
     struct pji_items items = {0};
@@ -52,7 +53,31 @@ static pj_status check_task(const struct pji_task_spec *spec, const struct pji_t
         st = pji_fail(why, PJ_EINVAL, "items file %s holds no item", v->items_path);
     for (size_t i = 0; i < items.n && st == PJ_OK; i++)
         st = check_item(v, &items.items[i], spec->node, at, why);
+    spec->n_items = v->limit > 0 && (size_t)v->limit < items.n ? (size_t)v->limit : items.n;
     pji_items_fini(&items);
+    return st;
+}
+
+/* The trace of the load: every trial will replay it. */
+static pj_status check_times(struct pji_study *study, struct pj_error *err)
+{
+    struct pji_times times = {0};
+    struct pj_error why = {0};
+    char *path = NULL;
+    const char *field = NULL;
+    double unit_ns = 0;
+    pj_status st = pji_study_times(study, &path, &field, &unit_ns, err);
+    const struct pji_yaml *at = pji_yaml_get(study->load_node, "times");
+    if (st == PJ_OK && path && pji_times_read(&times, path, field, unit_ns, &why) != PJ_OK)
+        pji_study_error(study, at, "%s", why.text);
+    for (size_t t = 0; t < study->n_tasks && times.n > 0; t++)
+        if (study->tasks[t].n_items != times.n)
+            pji_study_warn(study, at,
+                           "the trace has %zu times and task '%s' %zu items: items are %s", times.n,
+                           study->tasks[t].name, study->tasks[t].n_items,
+                           times.n > study->tasks[t].n_items ? "asked again" : "left out");
+    pji_times_fini(&times);
+    free(path);
     return st;
 }
 
@@ -69,5 +94,6 @@ pj_status pji_study_check_items(struct pji_study *study, struct pj_error *err)
         if (st)
             return st;
     }
-    return pji_study_report(study, err);
+    pj_status st = check_times(study, err);
+    return st ? st : pji_study_report(study, err);
 }

@@ -1,18 +1,13 @@
-/* lab/records.c - see records.h. Definitions of the derived figures (docs/metrics.md):
- *   j_per_token   energy of the measured window / output tokens (prompt work is in it)
- *   j_per_request energy of the measured window / succeeded requests
- *   output_tok_per_s  output tokens / window
- *   ttft_s        send to first token with text, mean over succeeded requests (p50, p99 beside it)
- *   tpot_s        (last token - first token) / (output tokens - 1), requests of 2 tokens or more
- *   e2e_s         send to last token
- * A figure whose inputs are missing is missing with the reason, never 0.
+/* lab/records.c - see records.h. The derived figures are defined in docs/metrics.md; those of
+ * tokens and latencies are computed in latency.c. A figure whose inputs are missing is missing with
+ * the reason, never 0.
  */
 #include "lab/records.h"
 
 #include "core/array.h"
 #include "core/digest.h"
 #include "core/units.h"
-#include "stats/quantile.h"
+#include "lab/latency.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -192,39 +187,6 @@ static pj_status store_answer(struct writer *w, const struct pji_phase_data *pha
 
 /* ---- derived figures ---- */
 
-struct figures {
-    uint64_t requests, failed, uncounted, wrong_length, cache_hits;
-    int64_t prompt_tokens, output_tokens;
-    double *ttft_s, *tpot_s, *e2e_s; /* of the succeeded */
-    size_t n_ttft, n_tpot;
-};
-
-static void count_request(struct figures *f, const struct pji_request_record *r, bool fixed_length,
-                          int64_t max_tokens)
-{
-    f->requests++;
-    if (r->error != NULL || r->sent_ns == 0) {
-        f->failed++;
-        return;
-    }
-    if (r->output_tokens < 0)
-        f->uncounted++;
-    else
-        f->output_tokens += r->output_tokens;
-    if (r->prompt_tokens > 0)
-        f->prompt_tokens += r->prompt_tokens;
-    f->cache_hits += r->cached_tokens > 0 ? 1 : 0;
-    if (fixed_length && r->output_tokens >= 0 && r->output_tokens != max_tokens)
-        f->wrong_length++;
-    if (r->first_token_ns == 0)
-        return;
-    f->ttft_s[f->n_ttft] = pji_s_from_ns(r->first_token_ns - r->sent_ns);
-    f->e2e_s[f->n_ttft++] = pji_s_from_ns(r->last_token_ns - r->sent_ns);
-    if (r->output_tokens > 1)
-        f->tpot_s[f->n_tpot++] =
-            pji_s_from_ns(r->last_token_ns - r->first_token_ns) / (double)(r->output_tokens - 1);
-}
-
 static pj_status put_metric(struct writer *w, const char *task, const char *name, double value,
                             const char *reason)
 {
@@ -254,28 +216,15 @@ static pj_status put_per(struct writer *w, const char *task, const char *name,
     return pji_store_add_metric(w->store, w->attempt, &row, w->err);
 }
 
-static pj_status put_latency(struct writer *w, const char *task, const char *base, double *values,
-                             size_t n)
+struct latency_target {
+    struct writer *w;
+    const char *task;
+};
+
+static pj_status put_latency(void *context, const char *name, double value, const char *reason)
 {
-    static const char no_value[] = "no succeeded request had enough tokens";
-    char name[48];
-    double mean = 0;
-    for (size_t i = 0; i < n; i++)
-        mean += values[i] / (double)n;
-    snprintf(name, sizeof name, "%s_s", base);
-    pj_status status = put_metric(w, task, name, n > 0 ? mean : (double)NAN, n > 0 ? "" : no_value);
-    static const struct {
-        const char *suffix;
-        double p;
-    } quantiles[] = {{"p50", 0.5}, {"p99", 0.99}};
-    for (size_t i = 0; i < 2 && status == PJ_OK && n > 0; i++) {
-        double value = 0;
-        snprintf(name, sizeof name, "%s_%s_s", base, quantiles[i].suffix);
-        status = pji_quantile(values, n, quantiles[i].p, &value, w->err);
-        if (status == PJ_OK)
-            status = put_metric(w, task, name, value, "");
-    }
-    return status;
+    const struct latency_target *t = context;
+    return put_metric(t->w, t->task, name, value, reason);
 }
 
 static pj_status put_window_metrics(struct writer *w, const struct pji_phase_data *phase,
@@ -303,7 +252,7 @@ static pj_status put_window_metrics(struct writer *w, const struct pji_phase_dat
 }
 
 static pj_status put_request_metrics(struct writer *w, const struct pji_phase_data *phase,
-                                     const struct pj_energy *energy, const struct figures *f)
+                                     const struct pj_energy *energy, const struct pji_latency *f)
 {
     static const char no_tokens[] = "the server told no token counts";
     const char *task = task_name(phase);
@@ -326,12 +275,9 @@ static pj_status put_request_metrics(struct writer *w, const struct pji_phase_da
         status = put_per(w, task, "j_per_token", energy, tokens, no_tokens);
     if (status == PJ_OK)
         status = put_per(w, task, "j_per_request", energy, ok, "no request succeeded");
+    struct latency_target target = {w, task};
     if (status == PJ_OK)
-        status = put_latency(w, task, "ttft", f->ttft_s, f->n_ttft);
-    if (status == PJ_OK)
-        status = put_latency(w, task, "tpot", f->tpot_s, f->n_tpot);
-    if (status == PJ_OK)
-        status = put_latency(w, task, "e2e", f->e2e_s, f->n_ttft);
+        status = pji_latency_each(f, &phase->run.load.slo, dur_s, put_latency, &target, w->err);
     return status;
 }
 
@@ -352,7 +298,7 @@ static pj_status on_gate(void *context, const struct pji_gate_def *gate, const c
 }
 
 static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phase,
-                             const struct pj_energy *energy, const struct figures *f)
+                             const struct pj_energy *energy, const struct pji_latency *f)
 {
     const char *remote = w->data->remote_reason;
     struct pji_gate_inputs in = {.task = task_name(phase),
@@ -364,6 +310,8 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
                                  .wrong_length = f->wrong_length,
                                  .uncounted = f->uncounted,
                                  .cache_hits = f->cache_hits,
+                                 .gaps = f->gaps,
+                                 .shared_gaps = f->shared_gaps,
                                  .cache_expected = w->data->cache_expected,
                                  .host = &phase->host,
                                  .total = energy,
@@ -372,15 +320,17 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
 }
 
 static pj_status store_requests(struct writer *w, const struct pji_phase_data *phase,
-                                struct figures *f)
+                                struct pji_latency *f)
 {
     pj_status status = PJ_OK;
     size_t correct = 0;
     bool measured = strcmp(phase->name, "measure") == 0;
     for (size_t i = 0; i < phase->load.n && status == PJ_OK; i++) {
         const struct pji_request_record *r = &phase->load.records[i];
-        count_request(f, r, phase->run.fixed_length, phase->run.max_tokens);
-        status = store_request(w, phase, i);
+        status = pji_latency_add(f, r, &phase->run.load.slo, phase->run.fixed_length,
+                                 phase->run.max_tokens, w->err);
+        if (status == PJ_OK)
+            status = store_request(w, phase, i);
         if (status == PJ_OK && measured)
             status = store_answer(w, phase, i, &correct);
     }
@@ -391,6 +341,29 @@ static pj_status store_requests(struct writer *w, const struct pji_phase_data *p
     return status;
 }
 
+static pj_status put_load_fact(struct writer *w, const char *task, const char *what,
+                               const char *value)
+{
+    char key[160];
+    snprintf(key, sizeof key, "load.%s.%s", task, what);
+    return pji_store_put_fact(w->store, w->attempt, key, value, w->err);
+}
+
+/* The schedule itself is in the requests: scheduled_ns less that of the first one. */
+static pj_status store_load(struct writer *w, const struct pji_phase_data *phase)
+{
+    const struct pji_task_run *run = &phase->run;
+    char number[32];
+    snprintf(number, sizeof number, "%zu", run->n);
+    pj_status status =
+        put_load_fact(w, task_name(phase), "kind", pji_arrival_name(run->load.arrival.kind));
+    if (status == PJ_OK)
+        status = put_load_fact(w, task_name(phase), "requests", number);
+    if (status == PJ_OK && run->schedule_sha256[0] != '\0')
+        status = put_load_fact(w, task_name(phase), "schedule_sha256", run->schedule_sha256);
+    return status;
+}
+
 static pj_status store_phase(struct writer *w, const struct pji_phase_data *phase)
 {
     struct pji_phase_row row = {.name = phase->name,
@@ -398,29 +371,25 @@ static pj_status store_phase(struct writer *w, const struct pji_phase_data *phas
                                 .start_ns = phase->start_ns,
                                 .end_ns = phase->end_ns};
     struct pj_energy total = {0};
-    struct figures f = {0};
-    size_t n = phase->load.n + 1;
+    struct pji_latency f = {0};
     if (phase->end_ns < phase->start_ns || phase->start_ns == 0)
         return PJ_OK; /* cut off before it began: nothing to keep */
     pj_status status = pji_store_add_phase(w->store, w->attempt, &row, w->err);
     if (status == PJ_OK)
         status =
             store_window(w, phase->name, task_name(phase), phase->start_ns, phase->end_ns, &total);
-    f.ttft_s = pji_zalloc(3 * n, sizeof *f.ttft_s, w->err);
-    if (f.ttft_s == NULL)
-        return PJ_ENOMEM;
-    f.tpot_s = f.ttft_s + n;
-    f.e2e_s = f.ttft_s + 2 * n;
     if (status == PJ_OK)
         status = store_requests(w, phase, &f);
     if (status == PJ_OK && strcmp(phase->name, "measure") == 0) {
         status = put_window_metrics(w, phase, &total);
         if (status == PJ_OK && phase->load.n > 0)
             status = put_request_metrics(w, phase, &total, &f);
+        if (status == PJ_OK && phase->load.n > 0)
+            status = store_load(w, phase);
         if (status == PJ_OK)
             status = apply_gates(w, phase, &total, &f);
     }
-    free(f.ttft_s);
+    pji_latency_fini(&f);
     return status;
 }
 

@@ -11,6 +11,7 @@
 #include "core/yaml.h"
 #include "engine/engine.h"
 #include "evidence/gates.h"
+#include "load/arrival.h"
 
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct pji_task_spec {
     char **choices;   /* accepted answers, in order; n_choices 0: distinct gold labels */
     size_t n_choices;
     const struct pji_yaml *node; /* the mapping itself: pji_study_task reads it */
+    size_t n_items;              /* that are asked; known after pji_study_check_items */
 };
 
 struct pji_phases {
@@ -137,11 +139,23 @@ pj_status pji_study_task(const struct pji_study *study, size_t index, const char
                          struct pji_task_values *out, struct pj_error *err);
 void pji_task_values_fini(struct pji_task_values *values);
 
+/* Latencies that a request must keep to count as good (docs/metrics.md); 0: no limit. */
+struct pji_slo {
+    int64_t ttft_ns, tpot_ns, e2e_ns;
+};
+
 struct pji_load_values {
-    int64_t concurrency; /* closed loop: requests in flight */
+    struct pji_arrival arrival; /* its times are not filled in: pji_workload holds them */
+    int64_t concurrency;        /* most requests in flight; 0: any number (open loop) */
+    int64_t requests; /* of each task; 0: one for each item, or for each time of a trace */
+    struct pji_slo slo;
 };
 pj_status pji_study_load(const struct pji_study *study, const char *const *levels,
                          struct pji_load_values *out, struct pj_error *err);
+/* The trace to replay, which names no factor: *path is NULL when there is none. Caller frees path;
+ * field is borrowed, NULL: not stated. */
+pj_status pji_study_times(const struct pji_study *study, char **path, const char **field,
+                          double *unit_ns, struct pj_error *err);
 
 /* Calls fn once for each combination of the levels of the `used` factors (one flag for each factor)
  * that some cell of the design has, in the order of the design; the other factors are at the levels

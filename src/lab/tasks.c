@@ -1,4 +1,4 @@
-/* task: and load: of the study file: values with levels filled in and defaults applied. */
+/* task: of the study file: values with levels filled in and defaults applied. */
 #include "lab/internal.h"
 
 #include "core/array.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TOKENS_DEFAULT = 128, MAX_TOKENS_MOST = 10000000, CONCURRENCY_MOST = 100000 };
+enum { MAX_TOKENS_DEFAULT = 128, MAX_TOKENS_MOST = 10000000 };
 
 /* ---- one field from its text ---- */
 
@@ -19,8 +19,8 @@ struct filling {
 typedef pj_status field_fn(struct filling *f, const char *key, const char *text,
                            struct pj_error *err);
 
-static pj_status whole_number(const char *key, const char *text, int64_t min, int64_t max,
-                              int64_t *out, struct pj_error *err)
+pj_status pji_whole_number(const char *key, const char *text, int64_t min, int64_t max,
+                           int64_t *out, struct pj_error *err)
 {
     if (pji_num_parse_i64(text, strlen(text), out, NULL) == PJ_OK && *out >= min && *out <= max)
         return PJ_OK;
@@ -72,13 +72,13 @@ static pj_status fill_stop(struct filling *f, const char *key, const char *text,
 static pj_status fill_max_tokens(struct filling *f, const char *key, const char *text,
                                  struct pj_error *err)
 {
-    return whole_number(key, text, 1, MAX_TOKENS_MOST, &f->out->max_tokens, err);
+    return pji_whole_number(key, text, 1, MAX_TOKENS_MOST, &f->out->max_tokens, err);
 }
 
 static pj_status fill_limit(struct filling *f, const char *key, const char *text,
                             struct pj_error *err)
 {
-    return whole_number(key, text, 0, 1000000000, &f->out->limit, err);
+    return pji_whole_number(key, text, 0, 1000000000, &f->out->limit, err);
 }
 
 static pj_status fill_seed(struct filling *f, const char *key, const char *text,
@@ -392,69 +392,4 @@ void pji_parse_tasks(struct pji_study *study, const struct pji_yaml *node)
     study->tasks = pji_study_alloc(study, n, sizeof *study->tasks);
     for (size_t i = 0; i < n && study->tasks; i++)
         parse_task(study, several ? &node->items[i] : node, several && n > 1);
-}
-
-/* ---- load ---- */
-
-static const char *const load_keys[] = {"kind", "concurrency", NULL};
-
-pj_status pji_load_fill(const struct pji_study *study, const char *const *levels,
-                        struct pji_load_values *out, const struct pji_yaml **at,
-                        struct pj_error *err)
-{
-    *out = (struct pji_load_values){.concurrency = 1};
-    *at = study->load_node;
-    const struct pji_yaml *node = pji_yaml_get(study->load_node, "concurrency");
-    if (!node)
-        return PJ_OK;
-    *at = node;
-    char *text = NULL;
-    pj_status st = pji_study_fill(study, node, levels, &text, err);
-    if (st == PJ_OK)
-        st = whole_number("concurrency", text, 1, CONCURRENCY_MOST, &out->concurrency, err);
-    free(text);
-    return st;
-}
-
-pj_status pji_study_load(const struct pji_study *study, const char *const *levels,
-                         struct pji_load_values *out, struct pj_error *err)
-{
-    const struct pji_yaml *at = NULL;
-    return pji_load_fill(study, levels, out, &at, err);
-}
-
-static pj_status check_load(void *context, const char *const *levels, struct pj_error *err)
-{
-    struct pji_study *study = context;
-    struct pji_load_values values;
-    const struct pji_yaml *at = NULL;
-    struct pj_error why = {0};
-    (void)err;
-    if (pji_load_fill(study, levels, &values, &at, &why) == PJ_OK)
-        return PJ_OK;
-    pji_study_error(study, at, "%s", why.text);
-    return 1;
-}
-
-void pji_parse_load(struct pji_study *study, const struct pji_yaml *node)
-{
-    if (!pji_node_keys(study, node, "load", load_keys))
-        return;
-    const struct pji_yaml *kind = pji_yaml_get(node, "kind");
-    const char *name = kind ? pji_node_text(study, kind, "load kind") : "closed";
-    if (!name)
-        return;
-    if (strcmp(name, "closed") != 0) {
-        pji_study_error(study, kind, "unknown load kind '%.60s': known is closed", name);
-        return;
-    }
-    study->load_node = node;
-    bool *used = pji_study_check_names(study, node)
-                     ? pji_study_alloc(study, study->n_factors, sizeof *used)
-                     : NULL;
-    if (!used)
-        return;
-    pji_study_uses(study, node, used);
-    pji_study_each_combination(study, used, check_load, study, NULL);
-    free(used);
 }

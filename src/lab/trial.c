@@ -40,7 +40,6 @@ struct attempt {
     char **env_vars;
     char *trace_path, *log_path, *spool_path, *metrics_path;
     char *api_key;
-    struct pji_load_values load;
     struct pji_trial_data data;
     struct pji_trial_outcome *out;
     struct pj_error error; /* sentence behind outcome.reason */
@@ -182,7 +181,7 @@ static pj_status read_api_key(struct attempt *a)
 static pj_status prepare(struct attempt *a)
 {
     pj_status status = declare(a, "trace.jsonl", &a->trace_path);
-    if (status == PJ_OK)
+    if (status == PJ_OK && !a->ops->starts_nothing)
         status = declare(a, "engine.log", &a->log_path);
     if (status == PJ_OK && !a->ops->is_command)
         status = declare(a, "requests.jsonl", &a->spool_path);
@@ -196,10 +195,6 @@ static pj_status prepare(struct attempt *a)
         status = make_env(a);
     if (status == PJ_OK)
         status = read_api_key(a);
-    if (status == PJ_OK)
-        status = a->ops->is_command
-                     ? PJ_OK
-                     : pji_study_load(a->study, a->trial->levels, &a->load, &a->error);
     if (status == PJ_OK)
         status = pji_watch_open(&a->watch, a->env->stop_fd, a->study->limits.trial_ns, &a->error);
     if (status == PJ_OK)
@@ -293,7 +288,8 @@ static struct pji_load_plan load_plan(struct attempt *a, const char *phase,
                                   .endpoint = a->ops->endpoint(a->engine),
                                   .specs = run->specs,
                                   .n = run->n,
-                                  .concurrency = a->load.concurrency,
+                                  .concurrency = run->load.concurrency,
+                                  .due_ns = run->due_ns,
                                   .request_timeout_ns = a->study->limits.request_ns,
                                   .stop_fd = stop_fd,
                                   .spool_path = a->spool_path,
@@ -464,7 +460,7 @@ static void teardown(struct attempt *a, bool ok)
 
 static pj_status seal(struct attempt *a)
 {
-    const char *const names[] = {"trace.jsonl", "engine.log",
+    const char *const names[] = {"trace.jsonl", a->log_path != NULL ? "engine.log" : NULL,
                                  a->spool_path != NULL ? "requests.jsonl" : NULL,
                                  a->has_metrics ? "metrics.txt" : NULL};
     pj_status status = PJ_OK;

@@ -87,6 +87,19 @@ static pj_status read_task(struct pji_workload_task *task, const struct pji_stud
     return status;
 }
 
+static pj_status read_times(struct pji_workload *workload, const struct pji_study *study,
+                            struct pj_error *err)
+{
+    char *path = NULL;
+    const char *field = NULL;
+    double unit_ns = 0;
+    pj_status status = pji_study_times(study, &path, &field, &unit_ns, err);
+    if (status == PJ_OK && path != NULL)
+        status = pji_times_read(&workload->times, path, field, unit_ns, err);
+    free(path);
+    return status;
+}
+
 pj_status pji_workload_read(struct pji_workload *workload, const struct pji_study *study,
                             struct pj_error *err)
 {
@@ -97,8 +110,14 @@ pj_status pji_workload_read(struct pji_workload *workload, const struct pji_stud
     if (workload->tasks == NULL)
         return PJ_ENOMEM;
     workload->n = study->n_tasks;
+    pj_status times = read_times(workload, study, err);
+    if (times != PJ_OK) {
+        pji_workload_fini(workload);
+        return times;
+    }
     for (size_t i = 0; i < study->n_tasks; i++) {
         workload->tasks[i].spec = &study->tasks[i];
+        workload->tasks[i].times = &workload->times;
         pj_status status = read_task(&workload->tasks[i], study, err);
         if (status != PJ_OK) {
             pji_workload_fini(workload);
@@ -121,6 +140,7 @@ void pji_workload_fini(struct pji_workload *workload)
         pji_items_fini(&task->items);
     }
     free(workload->tasks);
+    pji_times_fini(&workload->times);
     *workload = (struct pji_workload){0};
 }
 
@@ -166,50 +186,103 @@ static size_t *make_order(const struct pji_study *study, const struct pji_task_v
     return order;
 }
 
+/* How many requests, and when each is due. */
+static pj_status make_schedule(struct pji_task_run *run, const struct pji_study *study,
+                               int64_t repetition, struct pj_error *err)
+{
+    char stream[128];
+    const struct pji_times *times = run->task->times;
+    struct pji_arrival arrival = run->load.arrival;
+    if (times != NULL) {
+        arrival.times_ns = times->times_ns;
+        arrival.n_times = times->n;
+    }
+    snprintf(stream, sizeof stream, "arrivals/%s/%lld", run->values.name, (long long)repetition);
+    pj_status status =
+        pji_arrival_schedule(&arrival, run->n, study->seed, stream, &run->due_ns, err);
+    if (status == PJ_OK && run->due_ns != NULL)
+        status = pji_arrival_digest(run->due_ns, run->n, run->schedule_sha256, err);
+    return status;
+}
+
+size_t pji_workload_requests(const struct pji_workload_task *task,
+                             const struct pji_load_values *load, size_t n_items)
+{
+    if (load->requests > 0)
+        return (size_t)load->requests;
+    if (load->arrival.kind == PJI_ARRIVAL_TRACE && task->times != NULL)
+        return task->times->n;
+    return n_items;
+}
+
+static void make_spec(struct pji_task_run *run, size_t i)
+{
+    const struct pji_workload_task *task = run->task;
+    run->specs[i] = (struct pji_request_spec){
+        .item = task->items.items[run->items[i]].id,
+        .prompt = task->prompts[run->items[i]],
+        .api = run->values.api,
+        .max_tokens = run->values.max_tokens,
+        .ignore_eos = run->values.ignore_eos,
+        .stop = run->values.stop,
+        .temperature = run->values.temperature,
+        .seed = run->values.seed,
+        .extra = run->extra,
+    };
+}
+
+/* The values of the study file with the levels filled in, and how many requests they make. */
+static pj_status read_values(struct pji_task_run *run, const struct pji_study *study,
+                             const char *const *levels, size_t *n_items, struct pj_error *err)
+{
+    size_t index = (size_t)(run->task->spec - study->tasks);
+    pj_status status = pji_study_task(study, index, levels, &run->values, err);
+    run->load = (struct pji_load_values){.concurrency = 1};
+    if (status == PJ_OK && study->load_node != NULL)
+        status = pji_study_load(study, levels, &run->load, err);
+    *n_items = run->task->items.n;
+    if (run->values.limit > 0 && (size_t)run->values.limit < *n_items)
+        *n_items = (size_t)run->values.limit;
+    run->n = pji_workload_requests(run->task, &run->load, *n_items);
+    return status;
+}
+
 pj_status pji_task_run_make(struct pji_task_run *run, const struct pji_study *study,
                             const struct pji_workload_task *task, const char *const *levels,
                             int64_t repetition, const char *engine_extra, struct pj_error *err)
 {
+    size_t n_items = 0;
+    size_t *order = NULL;
     *run = (struct pji_task_run){.task = task};
-    size_t index = (size_t)(task->spec - study->tasks);
-    pj_status status = pji_study_task(study, index, levels, &run->values, err);
-    size_t n = task->items.n;
-    if (status == PJ_OK && run->values.limit > 0 && (size_t)run->values.limit < n)
-        n = (size_t)run->values.limit;
+    pj_status status = read_values(run, study, levels, &n_items, err);
     if (status == PJ_OK)
         status = merge_extra(engine_extra, run->values.extra, &run->extra, err);
+    if (status == PJ_OK)
+        status = make_schedule(run, study, repetition, err);
     if (status == PJ_OK) {
-        run->items = make_order(study, &run->values, n, repetition, err);
-        run->specs = pji_zalloc(n + 1, sizeof *run->specs, err);
-        status = run->items != NULL && run->specs != NULL ? PJ_OK : PJ_ENOMEM;
+        order = make_order(study, &run->values, n_items, repetition, err);
+        run->items = pji_zalloc(run->n + 1, sizeof *run->items, err);
+        run->specs = pji_zalloc(run->n + 1, sizeof *run->specs, err);
+        if (order == NULL || run->items == NULL || run->specs == NULL)
+            status = PJ_ENOMEM;
     }
-    if (status != PJ_OK || run->specs == NULL || run->items == NULL) {
-        pji_task_run_fini(run);
-        return status;
+    for (size_t i = 0; i < run->n && status == PJ_OK; i++) {
+        run->items[i] = order[i % n_items];
+        make_spec(run, i);
     }
-    for (size_t i = 0; i < n; i++) {
-        run->specs[i] = (struct pji_request_spec){
-            .item = task->items.items[run->items[i]].id,
-            .prompt = task->prompts[run->items[i]],
-            .api = run->values.api,
-            .max_tokens = run->values.max_tokens,
-            .ignore_eos = run->values.ignore_eos,
-            .stop = run->values.stop,
-            .temperature = run->values.temperature,
-            .seed = run->values.seed,
-            .extra = run->extra,
-        };
-    }
-    run->n = n;
     run->max_tokens = run->values.max_tokens;
     run->fixed_length = run->values.ignore_eos;
-    return PJ_OK;
+    free(order);
+    if (status != PJ_OK)
+        pji_task_run_fini(run);
+    return status;
 }
 
 void pji_task_run_fini(struct pji_task_run *run)
 {
     free(run->specs);
     free(run->items);
+    free(run->due_ns);
     free(run->extra);
     pji_task_values_fini(&run->values);
     *run = (struct pji_task_run){0};

@@ -2,12 +2,16 @@
  * trial the requests in their seeded order.
  *
  * The order of the items is drawn from stream "items/<task>/<repetition>" of the study's seed: the
- * same for every treatment of one repetition, another for the next repetition.
+ * same for every treatment of one repetition, another for the next repetition. A load of more
+ * requests than items goes round the items again in the same order. The due times of an open loop
+ * are drawn from stream "arrivals/<task>/<repetition>", so treatments of one repetition share them
+ * too.
  */
 #ifndef PJI_LAB_WORKLOAD_H
 #define PJI_LAB_WORKLOAD_H
 
 #include "lab/study.h"
+#include "load/times.h"
 #include "task/task.h"
 
 struct pji_workload_task {
@@ -16,11 +20,13 @@ struct pji_workload_task {
     char **prompts; /* rendered, one for each item */
     char **choices; /* as in the study, or the distinct gold labels */
     size_t n_choices;
+    const struct pji_times *times; /* of the workload */
 };
 
 struct pji_workload {
     struct pji_workload_task *tasks;
     size_t n;
+    struct pji_times times; /* the trace to replay; n 0: none */
 };
 
 /* Reads every items file of the study (relative paths start at the study's folder). */
@@ -35,15 +41,21 @@ struct pji_task_run {
     size_t *items;                  /* item index of each spec */
     size_t n;
     int64_t max_tokens;
-    bool fixed_length;             /* ignore_eos: every answer must have max_tokens */
-    struct pji_task_values values; /* what the specs borrow from */
-    char *extra;                   /* owned; likewise */
+    struct pji_load_values load;
+    int64_t *due_ns;                      /* open loop: offset of each request; NULL: closed loop */
+    char schedule_sha256[PJI_SHA256_HEX]; /* of due_ns (load/arrival.h); "": closed loop */
+    bool fixed_length;                    /* ignore_eos: every answer must have max_tokens */
+    struct pji_task_values values;        /* what the specs borrow from */
+    char *extra;                          /* owned; likewise */
 };
 
 /* levels: the trial's, one for each factor. engine_extra: see engine/engine.h, request_extra. */
 pj_status pji_task_run_make(struct pji_task_run *run, const struct pji_study *study,
                             const struct pji_workload_task *task, const char *const *levels,
                             int64_t repetition, const char *engine_extra, struct pj_error *err);
+/* How many requests that makes, of n_items items, without making them. */
+size_t pji_workload_requests(const struct pji_workload_task *task,
+                             const struct pji_load_values *load, size_t n_items);
 void pji_task_run_fini(struct pji_task_run *run);
 
 #endif

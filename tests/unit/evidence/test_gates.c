@@ -79,6 +79,11 @@ static void each_fault_fires_its_own_gate(void **state)
     in.cache_expected = true;
     check(&in, "");
     in = clean();
+    in.gaps = 7;
+    check(&in, "");
+    in.shared_gaps = 1;
+    check(&in, "itl_shared_reads ");
+    in = clean();
     in.window_ns = 999999999;
     check(&in, "short_window ");
 }
