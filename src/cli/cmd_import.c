@@ -160,7 +160,7 @@ static int import(const struct pji_args *args)
     if (code)
         return code;
     if (strcmp(args->rest[0], "emissions") != 0) {
-        pji_lean_say(args, "cannot import '%s', only 'emissions'", args->rest[0]);
+        pji_lean_say(args, "cannot import '%s', only 'emissions' or 'greenlab'", args->rest[0]);
         return PJI_EXIT_USAGE;
     }
     importer.path = args->rest[1];
@@ -188,7 +188,9 @@ const struct pji_command pji_cmd_import = {
         "Rows with fewer fields than the header, as CodeCarbon 3.2.9 appends them, are laid "
         "on their columns by what the fields look like; a field whose column is not certain "
         "is left out, and standard error says how many were. A row that fits nowhere is left out "
-        "and named there, and the exit code is 3.",
+        "and named there, and the exit code is 3.\n\n"
+        "`perjoule import greenlab DIR --out STUDY` makes a study from raw runs; `perjoule import "
+        "greenlab --help` explains it.",
     .options = options,
     .run = import,
 };

@@ -7,7 +7,9 @@
 #include "cli/options.h"
 
 extern const struct pji_command pji_cmd_agent;
+extern const struct pji_command pji_cmd_audit;
 extern const struct pji_command pji_cmd_check;
+extern const struct pji_command pji_cmd_import_raw;
 extern const struct pji_command pji_cmd_run;
 extern const struct pji_command pji_cmd_resume;
 extern const struct pji_command pji_cmd_status;

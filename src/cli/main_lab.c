@@ -12,7 +12,7 @@
 static const struct pji_command *const commands[] = {
     &pji_cmd_check,   &pji_cmd_run,    &pji_cmd_resume,
     &pji_cmd_status,  &pji_cmd_export, &pji_cmd_report,
-    &pji_cmd_analyse, &pji_cmd_agent,  NULL,
+    &pji_cmd_analyse, &pji_cmd_agent, &pji_cmd_import_raw, NULL,
 };
 
 int main(int argc, char **argv)

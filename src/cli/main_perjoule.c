@@ -164,6 +164,16 @@ static bool is_lean(const char *name)
     return false;
 }
 
+/* `import greenlab …` makes a study: that takes the lab. */
+static bool imports_study(int argc, char **argv)
+{
+    for (int i = 2; i < argc && strcmp(argv[1], "import") == 0; i++) {
+        if (strcmp(argv[i], "greenlab") == 0 || strcmp(argv[i], "emissions") == 0)
+            return argv[i][0] == 'g';
+    }
+    return false;
+}
+
 /* Under the name of another program, that program's command line: argv is shifted by one. */
 static int as_energibridge(int argc, char **argv)
 {
@@ -196,6 +206,8 @@ int main(int argc, char **argv)
 
     if (called_energibridge(argc > 0 ? argv[0] : NULL))
         return as_energibridge(argc, argv);
+    if (imports_study(argc, argv))
+        return become_lab(argv);
     if (is_lean(name)) {
         int code = pji_commands_run(commands, "perjoule", argc, argv);
 

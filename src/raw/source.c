@@ -1,0 +1,222 @@
+#include "raw/source.h"
+
+#include "core/array.h"
+#include "core/num.h"
+#include "core/units.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static const char *trim(const char *text, size_t *len)
+{
+    while (*len > 0 && blank(text[0])) {
+        text++;
+        (*len)--;
+    }
+    while (*len > 0 && blank(text[*len - 1]))
+        (*len)--;
+    return text;
+}
+
+/* ---- opening ---- */
+
+static char separator_of(FILE *file)
+{
+    static const char candidates[] = {',', ';', '\t'};
+    size_t counts[3] = {0};
+    bool quoted = false;
+    for (int c = getc(file); c != EOF && (quoted || c != '\n'); c = getc(file)) {
+        quoted = quoted != (c == '"');
+        for (size_t i = 0; i < 3 && !quoted; i++)
+            counts[i] += c == candidates[i];
+    }
+    size_t best = 0;
+    for (size_t i = 1; i < 3; i++)
+        best = counts[i] > counts[best] ? i : best;
+    return candidates[best];
+}
+
+static pj_status take_header(struct pji_raw_table *table, struct pj_error *err)
+{
+    struct pji_csv_row row;
+    pj_status status = pji_csv_read(table->csv, &row, err);
+    if (status)
+        return status == PJI_CSV_END ? pji_fail(err, PJ_EINVAL, "%s is empty", table->source->shown)
+                                     : status;
+    table->names = pji_zalloc(row.n, sizeof *table->names, err);
+    if (table->names == NULL)
+        return PJ_ENOMEM;
+    table->n_names = row.n;
+    for (size_t i = 0; i < row.n; i++) {
+        size_t len = row.lens[i];
+        const char *name = trim(row.fields[i], &len);
+        table->names[i] = pji_dupn(name, len, err);
+        if (table->names[i] == NULL)
+            return PJ_ENOMEM;
+    }
+    return PJ_OK;
+}
+
+pj_status pji_raw_table_open(struct pji_raw_table *table, struct pji_raw_source *source,
+                             struct pj_error *err)
+{
+    *table = (struct pji_raw_table){.source = source};
+    source->reason = "unreadable_file";
+    table->file = fopen(source->path, "re");
+    if (table->file == NULL) {
+        source->reason = errno == ENOENT ? "missing_file" : source->reason;
+        return pji_fail_errno(err, errno, "cannot read %s", source->shown);
+    }
+    if (fseek(table->file, -1, SEEK_END) != 0) {
+        source->reason = "empty_file";
+        return pji_fail(err, PJ_EINVAL, "%s is empty: take the run's file again, or the run out",
+                        source->shown);
+    }
+    table->ended = getc(table->file) == '\n';
+    rewind(table->file);
+    char separator = separator_of(table->file);
+    rewind(table->file);
+    pj_status status = pji_csv_open(&table->csv, table->file, source->shown, separator, err);
+    return status == PJ_OK ? take_header(table, err) : status;
+}
+
+void pji_raw_table_close(struct pji_raw_table *table)
+{
+    for (size_t i = 0; i < table->n_names; i++)
+        free(table->names[i]);
+    free(table->names);
+    pji_csv_close(table->csv);
+    if (table->file != NULL)
+        (void)fclose(table->file);
+    *table = (struct pji_raw_table){0};
+}
+
+int pji_raw_table_find(const struct pji_raw_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->n_names; i++) {
+        if (strcasecmp(table->names[i], name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* ---- records ---- */
+
+static pj_status wrong_width(struct pji_raw_table *table, struct pj_error *err)
+{
+    size_t line = table->row.line, n = table->row.n;
+    struct pji_csv_row next;
+    pj_status after = pji_csv_read(table->csv, &next, NULL);
+    if (after == PJI_CSV_END && !table->ended) {
+        table->source->reason = "torn_file";
+        return pji_fail(err, PJ_EINVAL,
+                        "%s:%zu: the file ends inside this record (%zu of %zu fields): it was cut "
+                        "off; take the run's file again, or the run out",
+                        table->source->shown, line, n, table->n_names);
+    }
+    table->source->reason = "bad_record";
+    return pji_fail(err, PJ_EINVAL, "%s:%zu: %zu fields where the header has %zu",
+                    table->source->shown, line, n, table->n_names);
+}
+
+pj_status pji_raw_table_next(struct pji_raw_table *table, struct pj_error *err)
+{
+    pj_status status;
+    do {
+        status = pji_csv_read(table->csv, &table->row, err);
+    } while (status == PJ_OK && table->row.n == 1 && table->row.lens[0] == 0 && table->n_names > 1);
+    if (status == PJI_CSV_END) {
+        table->unended_row = !table->ended && table->rows > 0;
+        return status;
+    }
+    if (status) {
+        table->source->reason = table->ended ? "bad_record" : "torn_file";
+        return status;
+    }
+    if (table->row.n != table->n_names)
+        return wrong_width(table, err);
+    table->rows++;
+    return PJ_OK;
+}
+
+const char *pji_raw_field(const struct pji_raw_table *table, size_t column, size_t *len)
+{
+    *len = table->row.lens[column];
+    return trim(table->row.fields[column], len);
+}
+
+/* ---- numbers ---- */
+
+pj_status pji_raw_parse(const struct pji_raw_source *source, const char *text, size_t len,
+                        double *value, struct pj_error *err)
+{
+    /* where the comma is declared, a file may still write points: one mark in each number */
+    bool comma = source->decimal_comma && memchr(text, ',', len) != NULL;
+    return comma ? pji_num_parse_comma(text, len, value, err)
+                 : pji_num_parse(text, len, value, err);
+}
+
+pj_status pji_raw_number(const struct pji_raw_table *table, size_t column, double *value,
+                         struct pj_error *err)
+{
+    size_t len = 0;
+    double other = 0;
+    const char *text = pji_raw_field(table, column, &len);
+    *value = (double)NAN;
+    if (len == 0)
+        return PJ_OK;
+    pj_status status = pji_raw_parse(table->source, text, len, value, err);
+    if (status == PJ_OK)
+        return PJ_OK;
+    bool comma = pji_num_parse_comma(text, len, &other, NULL) == PJ_OK;
+    table->source->reason = comma ? "decimal_comma" : "bad_number";
+    pji_error_prefix(err, "%s:%zu, column '%s'", table->source->shown, table->row.line,
+                     table->names[column]);
+    return status;
+}
+
+/* ---- times ---- */
+
+static int64_t unit_of(double value)
+{
+    if (value >= 1e8 && value < 1e11)
+        return PJI_NS_PER_S;
+    if (value >= 1e11 && value < 1e14)
+        return PJI_NS_PER_MS;
+    if (value >= 1e14 && value < 1e17)
+        return PJI_NS_PER_US;
+    return value >= 1e17 && value < 9e18 ? 1 : 0;
+}
+
+pj_status pji_raw_time(const struct pji_raw_table *table, size_t column, int64_t *unit_ns,
+                       int64_t *t_ns, struct pj_error *err)
+{
+    double value = 0;
+    size_t len = 0;
+    const char *text = pji_raw_field(table, column, &len);
+    pj_status status = pji_raw_number(table, column, &value, err);
+    if (status)
+        return status;
+    int64_t unit = isnan(value) ? 0 : unit_of(value);
+    if (unit == 0 || (*unit_ns != 0 && unit != *unit_ns)) {
+        table->source->reason = "bad_time";
+        return pji_fail(err, PJ_EINVAL,
+                        "%s:%zu, column '%s': '%.40s' is no time since 1970 in s, ms, us or ns%s",
+                        table->source->shown, table->row.line, table->names[column], text,
+                        *unit_ns != 0 ? " as the rows before" : "");
+    }
+    *unit_ns = unit;
+    int64_t whole = 0;
+    if (pji_num_parse_i64(text, len, &whole, NULL) == PJ_OK)
+        *t_ns = whole * unit;
+    else
+        *t_ns = (int64_t)llround(value * (double)unit);
+    return PJ_OK;
+}
