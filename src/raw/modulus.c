@@ -71,8 +71,8 @@ static void take_powers(struct steps *s, struct pji_raw_modulus *out)
         return;
     pji_sort(s->power_w, s->n_steps);
     out->usual_w = pji_quantile_sorted(s->power_w, s->n_steps, 0.5);
-    s->limit_w = fmax(STEP_FACTOR * pji_quantile_sorted(s->power_w, s->n_steps, STEP_HIGH),
-                      STEP_FLOOR_W);
+    s->limit_w =
+        fmax(STEP_FACTOR * pji_quantile_sorted(s->power_w, s->n_steps, STEP_HIGH), STEP_FLOOR_W);
 }
 
 /* The largest 2^-k J of which every value is a multiple, k from 10 to 24; 0: none. A double holds a

@@ -93,8 +93,9 @@ static void test_reset_is_no_wrap(void **state)
     double values[N];
     int64_t t_ns[N];
     make(values, t_ns, 100000, 60, 262144, ldexp(1, -14));
+    double before = values[200];
     for (int i = 200; i < N; i++)
-        values[i] -= values[200];
+        values[i] -= before;
     struct pji_raw_modulus found = find(values, t_ns);
     assert_int_equal(found.falls, 1);
     assert_int_equal(found.wraps, 0);
@@ -109,8 +110,9 @@ static void test_reset_beside_wrap(void **state)
     double values[N];
     int64_t t_ns[N];
     make(values, t_ns, 262144 - 900, 60, 262144, ldexp(1, -14));
+    double before = values[300];
     for (int i = 300; i < N; i++)
-        values[i] -= values[300] - 1;
+        values[i] -= before - 1;
     struct pji_raw_modulus found = find(values, t_ns);
     assert_int_equal(found.falls, 2);
     assert_int_equal(found.wraps, 1);
