@@ -14,6 +14,8 @@
 
 enum { RING_READS = 4 };
 
+#define REST_MOST_NS (60 * PJI_NS_PER_S)
+
 struct pji_lane {
     const struct pji_source_ops *ops;
     void *state;
@@ -45,6 +47,7 @@ static struct timespec after(int64_t dur_ns)
 static int64_t rest_ns(const struct pji_lane *lane)
 {
     int64_t rest_ns = lane->ops->rest_ns ? lane->ops->rest_ns(lane->state) : 0;
+    rest_ns = rest_ns < REST_MOST_NS ? rest_ns : REST_MOST_NS;
     return rest_ns > lane->period_ns ? rest_ns : lane->period_ns;
 }
 
@@ -85,9 +88,10 @@ static void *run(void *arg)
         lane->sink.dropped = 0;
         lane->sink.edge = asked != lane->done;
         (void)pthread_mutex_unlock(&lane->lock);
-        int64_t begun_ns = pji_real_now_ns();
+        due = after(lane->period_ns);
         pj_status status = lane->ops->read(lane->state, &lane->sink, &lane->why);
-        due = pji_timespec(begun_ns + rest_ns(lane));
+        if (lane->ops->rest_ns)
+            due = after(rest_ns(lane));
         put_ring(lane);
         (void)pthread_mutex_lock(&lane->lock);
         lane->status = status;

@@ -164,6 +164,18 @@ static pj_status read_nvml(void *state, struct pji_reading_sink *sink, struct pj
     return PJ_OK;
 }
 
+static int64_t rest_nvml(const void *state)
+{
+    const struct nvml *nvml = state;
+    int64_t now_ns = pji_now_ns(nvml->api.platform), least_ns = INT64_MAX;
+
+    for (size_t i = 0; i < nvml->n; i++) {
+        int64_t rest_ns = pji_nvml_gpu_rest_ns(&nvml->gpus[i], now_ns);
+        least_ns = rest_ns < least_ns ? rest_ns : least_ns;
+    }
+    return least_ns;
+}
+
 static json_t *describe_nvml(const void *state)
 {
     const struct nvml *nvml = state;
@@ -200,4 +212,5 @@ const struct pji_source_ops pji_source_nvml = {
     .read = read_nvml,
     .close = close_nvml,
     .describe = describe_nvml,
+    .rest_ns = rest_nvml,
 };

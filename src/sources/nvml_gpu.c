@@ -10,9 +10,15 @@ enum { BURST_MAX = 160 };
 static const int64_t buffer_period_ns = PJI_NS_PER_S;
 static const int64_t buffer_retry_ns = 300 * PJI_NS_PER_MS; /* its depth is 2.4 s */
 static const int64_t after_edge_ns = 100 * PJI_NS_PER_MS;
-static const int64_t slack_ns = 60 * PJI_NS_PER_MS; /* the sampler's ticks are not ours */
-static const double anchor_share = 0.0007, alone_share = 0.01;
+static const int64_t slack_ns =
+    10 * PJI_NS_PER_MS; /* ticks that are not ours come a little early */
+
+/* Shares of a core: of all calls beside a buffer, the least of it that the counter gets, of the aux
+ * values (else they are asked less often), and of the counter where it is alone. */
+static const double calls_share = 0.0008, least_share = 0.0001, slow_share = 0.0001;
+static const double alone_share = 0.01;
 static const int64_t anchor_min_ns = PJI_NS_PER_S, alone_min_ns = PJI_NS_PER_S / 2;
+enum { CREDIT_START = 4, CREDIT_KEPT = 2 }; /* calls: at both ends of a run; at its end */
 
 static int64_t middle(int64_t before_ns, int64_t after_ns)
 {
@@ -69,30 +75,71 @@ pji_nvml_return pji_nvml_gpu_fetch(struct pji_nvml_gpu *gpu, const struct pji_nv
     return PJI_NVML_SUCCESS;
 }
 
+static void smooth(int64_t *cost_ns, int64_t measured_ns)
+{
+    *cost_ns += *cost_ns == 0 ? measured_ns : (measured_ns - *cost_ns) / 4;
+}
+
 static void read_buffer(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api, int64_t offset_ns,
                         struct pji_reading_sink *sink)
 {
     unsigned int n;
+    int64_t begun_ns = pji_now_ns(api->platform);
     pji_nvml_return code = pji_nvml_gpu_fetch(gpu, api, &n);
     int64_t now_ns = pji_now_ns(api->platform);
+    smooth(&gpu->buffer_cost_ns, now_ns - begun_ns);
     gpu->buffer_due_ns =
-        now_ns + (code == PJI_NVML_SUCCESS ? buffer_period_ns : buffer_retry_ns) - slack_ns;
+        begun_ns + (code == PJI_NVML_SUCCESS ? buffer_period_ns : buffer_retry_ns) - slack_ns;
     if (code != PJI_NVML_SUCCESS)
         put_failure(gpu, PJI_NVML_ROW_POWER, code, now_ns, sink);
     else
         pji_nvml_track_feed(&gpu->track, gpu->points, n, offset_ns, now_ns, BURST_MAX, sink);
 }
 
+/* What the other calls leave of the whole is the counter's. */
+static double counter_share(const struct pji_nvml_gpu *gpu)
+{
+    double share = calls_share - (double)gpu->buffer_cost_ns / (double)buffer_period_ns;
+    return share > least_share ? share : least_share;
+}
+
+static void save_credit(struct pji_nvml_gpu *gpu, int64_t now_ns)
+{
+    int64_t most_ns = CREDIT_START * gpu->counter_cost_ns;
+    if (gpu->credit_at_ns == 0)
+        gpu->credit_ns = most_ns;
+    else
+        gpu->credit_ns += (int64_t)((double)(now_ns - gpu->credit_at_ns) * counter_share(gpu));
+    gpu->credit_ns = gpu->credit_ns < most_ns ? gpu->credit_ns : most_ns;
+    gpu->credit_at_ns = now_ns;
+}
+
+static bool counter_wanted(struct pji_nvml_gpu *gpu, int64_t now_ns, bool edge)
+{
+    if (gpu->channel[PJI_NVML_ROW_POWER] < 0)
+        return edge || now_ns >= gpu->counter_due_ns;
+    save_credit(gpu, now_ns);
+    if (edge)
+        return gpu->credit_ns >= gpu->counter_cost_ns;
+    if (gpu->bracket && now_ns >= gpu->counter_due_ns) {
+        gpu->bracket = false; /* now, or where there is no credit, not at all */
+        return gpu->credit_ns >= gpu->counter_cost_ns;
+    }
+    return now_ns >= gpu->counter_due_ns &&
+           gpu->credit_ns >= (CREDIT_KEPT + 1) * gpu->counter_cost_ns;
+}
+
 static void schedule_counter(struct pji_nvml_gpu *gpu, int64_t now_ns, int64_t cost_ns, bool edge)
 {
-    bool anchor = gpu->channel[PJI_NVML_ROW_POWER] >= 0;
-    double share = anchor ? anchor_share : alone_share;
-    int64_t least_ns = anchor ? anchor_min_ns : alone_min_ns;
-    gpu->counter_cost_ns += (cost_ns - gpu->counter_cost_ns) / 4;
-    int64_t period_ns = (int64_t)((double)gpu->counter_cost_ns / share);
+    bool alone = gpu->channel[PJI_NVML_ROW_POWER] < 0;
+    gpu->credit_ns -= cost_ns;
+    smooth(&gpu->counter_cost_ns, cost_ns);
+    int64_t period_ns = alone ? (int64_t)((double)gpu->counter_cost_ns / alone_share) : 0;
+    int64_t least_ns = alone ? alone_min_ns : anchor_min_ns;
     period_ns = period_ns > least_ns ? period_ns : least_ns;
     /* an edge lies a lag before its reading: the next one brackets it closely */
-    gpu->counter_due_ns = now_ns + (edge ? after_edge_ns : period_ns - slack_ns);
+    gpu->bracket = edge;
+    gpu->counter_due_ns = now_ns + (edge ? after_edge_ns : period_ns) - slack_ns;
 }
 
 static void read_counter(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api, bool edge,
@@ -132,7 +179,6 @@ static bool read_slow(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api,
                       struct pji_reading_sink *sink)
 {
     int64_t t_ns = pji_now_ns(api->platform);
-    gpu->slow_due_ns = t_ns + buffer_period_ns - slack_ns;
     for (int row = PJI_NVML_ROW_TEMP; row <= PJI_NVML_ROW_THROTTLE; row++) {
         unsigned int small = 0;
         unsigned long long wide = 0;
@@ -155,6 +201,10 @@ static bool read_slow(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api,
                                                        : (int64_t)small;
         pji_reading_put(sink, gpu->channel[row], t_ns, PJI_READ_OK, value);
     }
+    smooth(&gpu->slow_cost_ns, pji_now_ns(api->platform) - t_ns);
+    int64_t period_ns = (int64_t)((double)gpu->slow_cost_ns / slow_share);
+    gpu->slow_due_ns =
+        t_ns + (period_ns > buffer_period_ns ? period_ns : buffer_period_ns) - slack_ns;
     return true;
 }
 
@@ -166,11 +216,25 @@ void pji_nvml_gpu_read(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api,
         return;
     if (gpu->channel[PJI_NVML_ROW_POWER] >= 0 && (edge || now_ns >= gpu->buffer_due_ns))
         read_buffer(gpu, api, offset_ns, sink);
-    if (!gpu->gone && gpu->channel[PJI_NVML_ROW_ENERGY] >= 0 &&
-        (edge || now_ns >= gpu->counter_due_ns))
+    if (!gpu->gone && gpu->channel[PJI_NVML_ROW_ENERGY] >= 0 && counter_wanted(gpu, now_ns, edge))
         read_counter(gpu, api, edge, sink);
     if (!gpu->gone && gpu->channel[PJI_NVML_ROW_USAGE] >= 0)
         read_usage(gpu, api, sink);
     if (!gpu->gone && now_ns >= gpu->slow_due_ns)
         read_slow(gpu, api, sink);
+}
+
+int64_t pji_nvml_gpu_rest_ns(const struct pji_nvml_gpu *gpu, int64_t now_ns)
+{
+    int64_t due_ns = gpu->slow_due_ns;
+    if (gpu->gone)
+        return INT64_MAX;
+    if (gpu->channel[PJI_NVML_ROW_USAGE] >= 0)
+        return 0;
+    if (gpu->channel[PJI_NVML_ROW_POWER] >= 0)
+        due_ns = gpu->buffer_due_ns; /* the others are due with it, or later */
+    bool own = gpu->bracket || gpu->channel[PJI_NVML_ROW_POWER] < 0;
+    if (own && gpu->channel[PJI_NVML_ROW_ENERGY] >= 0 && gpu->counter_due_ns < due_ns)
+        due_ns = gpu->counter_due_ns;
+    return due_ns - now_ns + slack_ns;
 }

@@ -1,11 +1,15 @@
 /* sources/nvml_gpu.h - one GPU behind NVML: what it offers, and its readings.
  *
- * Schedule. The sample buffer is read once a second and at window edges. The counter costs a
- * hundred times a buffer's sample (3.5 ms of CPU time on an H200), so its calls are rationed by
- * their own measured latency: as an anchor beside the buffer at most 0.07 % of a core (every 5 s on
- * an H200), alone 1 % of a core and at most twice a second; and at edges. Temperature, clock and
- * throttle reasons are read with the buffer. PowerUsage, where there is nothing better, at every
- * read.
+ * Schedule. The sample buffer is read once a second and at window edges. The counter costs ten to
+ * twenty times a read of the buffer (3.5 ms of CPU time on an H200), so its calls are rationed by
+ * measured latency: all calls for a GPU together shall take 0.08 % of a core, so what buffer and
+ * aux values leave of that is saved up for the counter (its credit; about a call in ten seconds on
+ * an H200). Two calls are kept for the end of a run. An edge takes what credit there is: the
+ * baseline and the last readings of a run always find some, the marks of windows in between, whose
+ * energy is the buffer's, may find none. Where there is no buffer the counter has 1 % of a core, at
+ * most twice a second, and every edge. Temperature, clock and throttle reasons are read with the
+ * buffer, less often where they are slow. PowerUsage, where there is nothing better, at every read.
+ * Between the times that something is due nobody is woken (pji_nvml_gpu_rest_ns).
  */
 #ifndef PJI_SOURCES_NVML_GPU_H
 #define PJI_SOURCES_NVML_GPU_H
@@ -21,10 +25,12 @@ struct pji_nvml_gpu {
     struct pji_nvml_track track;
     struct pji_nvml_sample *samples; /* as the driver fills them */
     struct pji_nvml_point *points;
-    unsigned int n_samples; /* room in both */
-    unsigned int number;    /* as nvidia-smi counts */
-    int64_t probed_cost_ns; /* of the first call of the counter */
-    int64_t counter_cost_ns;
+    unsigned int n_samples;                                /* room in both */
+    unsigned int number;                                   /* as nvidia-smi counts */
+    int64_t probed_cost_ns;                                /* of the first call of the counter */
+    int64_t counter_cost_ns, buffer_cost_ns, slow_cost_ns; /* smoothed latencies of the calls */
+    int64_t credit_ns, credit_at_ns; /* time that the counter may take, and as of when */
+    bool bracket;                    /* the next call of the counter is the one after an edge */
     int64_t buffer_due_ns, counter_due_ns, slow_due_ns;
 };
 
@@ -48,5 +54,8 @@ static inline bool pji_nvml_energy_sane(unsigned long long energy_mj)
 /* Reads what is due; everything that energy needs at an edge. offset_ns: pji_nvml_wall_offset. */
 void pji_nvml_gpu_read(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api, int64_t offset_ns,
                        bool edge, struct pji_reading_sink *sink);
+
+/* How long after now_ns nothing is due. */
+int64_t pji_nvml_gpu_rest_ns(const struct pji_nvml_gpu *gpu, int64_t now_ns);
 
 #endif
