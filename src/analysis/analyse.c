@@ -11,11 +11,11 @@
 #include <string.h>
 
 const char *const pji_route_groups[] = {
-    "descriptive", "shapiro",   "shapiro_residuals", "levene",     "oneway",
-    "kruskal",     "dunn",      "wilcoxon",          "cliff",      "ttest",
-    "contrast",    "lm",        "factorial",         "art",        "art_contrast",
-    "lmm",         "lmm_type3", "lmm_emmeans",       "signedrank", "friedman",
-    "correlation", NULL};
+    "assumptions",  "descriptive", "shapiro",   "shapiro_residuals", "levene",
+    "oneway",       "kruskal",     "dunn",      "wilcoxon",          "cliff",
+    "ttest",        "contrast",    "lm",        "factorial",         "art",
+    "art_contrast", "lmm",         "lmm_type3", "lmm_emmeans",       "signedrank",
+    "friedman",     "correlation", NULL};
 
 /* is `group` among the words of "a,b,c"? */
 static bool listed(const char *list, const char *group)
@@ -73,6 +73,8 @@ pj_status pji_route_examine(struct pji_route *route, const struct pji_frame *fra
     double *y = NULL;
     for (size_t i = 0; s && i < s->n_factors && i < PJI_DESIGN_COLUMNS; i++)
         named[n_named++] = s->factors[i].key;
+    for (size_t i = 0; i < route->request->n_design && n_named < PJI_DESIGN_COLUMNS; i++)
+        named[n_named++] = route->request->design[i];
     pj_status rc = pji_frame_numbers(frame, response, PJI_FN_NONE, &y, err);
     e.y = y;
     if (!rc)

@@ -32,8 +32,10 @@ struct pji_analysis {
     size_t n_emmeans;
 
     /* What the findings look at besides (analysis/finding.h). */
-    const char *unit;                  /* column whose values were set up once and measured
-                                          repeatedly; NULL: recognised by its name */
+    const char *unit;          /* column whose values were set up once and measured
+                                  repeatedly; NULL: recognised by its name */
+    const char *const *design; /* columns of the design, NULL: recognised */
+    size_t n_design;
     const struct pji_summary *summary; /* of the study, when the table is its export; its factors
                                           are then the design */
 };

@@ -1,6 +1,7 @@
 /* One response in the groups of one factor, paired or not: see analysis/analyse.h. */
 #include "analysis/analyse_parts.h"
 
+#include "analysis/assumptions.h"
 #include "analysis/by.h"
 #include "analysis/finding.h"
 #include "analysis/layout.h"
@@ -91,6 +92,10 @@ static pj_status one_factor(const struct grouped *g, struct pji_route *route, st
     if (pji_route_wants(route, "shapiro_residuals")) {
         rc = pji_shapiro_residuals(g->y, &model.terms, &o, route->omitted, err);
         pji_put_object(route->out, "shapiro_residuals", rc ? NULL : o);
+    }
+    if (!rc && pji_route_wants(route, "assumptions")) {
+        rc = pji_assumptions(g->y, &model.terms, g->by.code, g->by.k, 0.05, &o, err);
+        pji_put_object(route->out, "assumptions", rc ? NULL : o);
     }
     if (!rc && pji_route_wants(route, "contrast")) {
         rc = pji_model_contrast(&model, &spec, &o, route->omitted, err);

@@ -1,6 +1,7 @@
 /* One linear model: see analysis/analyse.h. */
 #include "analysis/analyse_parts.h"
 
+#include "analysis/assumptions.h"
 #include "analysis/finding.h"
 #include "analysis/layout.h"
 
@@ -156,6 +157,27 @@ static pj_status aligned(struct pji_route *route, const struct pji_built *b, str
     return rc;
 }
 
+/* of the response as it stands in the table, whatever the formula makes of it */
+static pj_status assume(struct pji_route *route, const struct pji_built *b, const size_t *factor,
+                        size_t factors, size_t response, struct pj_error *err)
+{
+    struct pji_factor cell = {0};
+    double *y = NULL;
+    json_t *o = NULL;
+    if (!pji_route_wants(route, "assumptions") || b->formula.terms == 0)
+        return PJ_OK;
+    pj_status rc = pji_frame_numbers(&b->frame, response, PJI_FN_NONE, &y, err);
+    if (!rc && factors > 0)
+        rc = pji_frame_cross(&b->frame, factor, factors, &cell, err);
+    if (!rc)
+        rc =
+            pji_assumptions(y, &b->model.terms, cell.code, factors > 0 ? cell.k : 1, 0.05, &o, err);
+    pji_put_object(route->out, "assumptions", rc ? NULL : o);
+    pji_factor_fini(&cell);
+    free(y);
+    return rc;
+}
+
 static pj_status examine(struct pji_route *route, const struct pji_built *b, struct pj_error *err)
 {
     size_t response;
@@ -169,6 +191,8 @@ static pj_status examine(struct pji_route *route, const struct pji_built *b, str
     }
     if (!rc && b->formula.random)
         rc = pji_table_find(route->table, b->formula.random, &random, err);
+    if (!rc)
+        rc = assume(route, b, factor, n, response, err);
     return rc ? rc : pji_route_examine(route, &b->frame, response, factor, n, random, err);
 }
 

@@ -138,18 +138,36 @@ static pj_status alias_of(const struct pji_evidence *e, size_t a, size_t b, stru
     return rc;
 }
 
+/* columns that may stand behind a factor: the others of the design, and the other tested ones */
+static size_t list_others(const struct pji_evidence *e, size_t *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->roles.designs; i++)
+        out[n++] = e->roles.design[i];
+    for (size_t i = 0; i < e->factors; i++) {
+        size_t j = 0;
+        while (j < n && out[j] != e->factor[i])
+            j++;
+        if (j == n)
+            out[n++] = e->factor[i];
+    }
+    return n;
+}
+
 pj_status pji_check_aliased(const struct pji_evidence *e, struct pji_finding *f,
                             struct pj_error *err)
 {
+    size_t column[PJI_DESIGN_COLUMNS + PJI_FORMULA_VARIABLES];
+    size_t columns = list_others(e, column);
     size_t others = 0;
     pj_status rc = PJ_OK;
     for (size_t i = 0; !rc && i < e->factors; i++) {
         size_t before = f->text.len;
-        for (size_t j = 0; !rc && j < e->roles.designs; j++) {
-            if (e->roles.design[j] == e->factor[i])
+        for (size_t j = 0; !rc && j < columns; j++) {
+            if (column[j] == e->factor[i])
                 continue;
             others++;
-            rc = alias_of(e, e->factor[i], e->roles.design[j], f, err);
+            rc = alias_of(e, e->factor[i], column[j], f, err);
         }
         if (f->text.len == before)
             json_array_append_new(f->spares, json_string(e->table->column[e->factor[i]]));

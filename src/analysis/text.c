@@ -63,8 +63,8 @@ static bool spared(const struct gate *gate, const char *name)
 /* groups that describe or check assumptions: nothing is concluded from their p */
 static bool gated_group(const char *group)
 {
-    static const char *const open[] = {"descriptive", "shapiro", "shapiro_residuals",
-                                       "levene",      "rows",    "checks"};
+    static const char *const open[] = {"assumptions", "descriptive", "shapiro", "shapiro_residuals",
+                                       "levene",      "rows",        "checks"};
     for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
         if (strcmp(group, open[i]) == 0)
             return false;

@@ -4,12 +4,15 @@
 #include "cli/run_session.h"
 
 #include "analysis/analyse.h"
+#include "analysis/protocol.h"
+#include "core/array.h"
 #include "core/json.h"
 #include "platform/durable.h"
 #include "store/export.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -26,6 +29,9 @@ static const struct pji_option options[] = {
     {"levels", 0, "'G=L,M,H'", "order of levels, and only these (may be repeated)"},
     {"where", 'w', "EXPR", "only rows for which it holds: 'task in (\"CB\") and tokens > 9'"},
     {"tests", 't', "LIST", "groups of results, with commas between them (default: all)"},
+    {"protocol", 'p', "NAME|FILE",
+     "a study's whole analysis from a protocol: 'greenlab' or a YAML file"},
+    {"out", 'o', "DIR", "with --protocol: the folder of its tables"},
     {"unit", 0, "COL",
      "rows with one value of it are one unit measured repeatedly (default: 'run')"},
     {"force", 0, NULL, "print p-values also where a finding forbids a conclusion"},
@@ -35,7 +41,7 @@ static const struct pji_option options[] = {
     {0},
 };
 
-enum { MAX_REPEATED = 32 };
+enum { MAX_REPEATED = 32, PROTOCOL_BYTES_MOST = 1 << 20 };
 
 static int fail(const struct pj_error *err, pj_status rc)
 {
@@ -120,17 +126,27 @@ static pj_status write_json(const char *path, const json_t *result, struct pj_er
     return rc;
 }
 
-static pj_status print(const json_t *result, bool force, struct pj_error *err)
+static int terminal_width(void)
 {
     struct winsize size = {0};
-    int width = 120;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 40)
-        width = size.ws_col;
-    struct pji_str text = {0};
-    pji_analysis_text(result, width, force, &text);
-    pj_status rc = pji_str_ok(&text, err);
-    if (!rc && (fputs(pji_str_text(&text), stdout) == EOF || fflush(stdout) != 0))
+        return size.ws_col;
+    return 120;
+}
+
+static pj_status put(const struct pji_str *text, struct pj_error *err)
+{
+    pj_status rc = pji_str_ok(text, err);
+    if (!rc && (fputs(pji_str_text(text), stdout) == EOF || fflush(stdout) != 0))
         rc = pji_fail_errno(err, errno, "the results could not be written to standard output");
+    return rc;
+}
+
+static pj_status print(const json_t *result, bool force, struct pj_error *err)
+{
+    struct pji_str text = {0};
+    pji_analysis_text(result, terminal_width(), force, &text);
+    pj_status rc = put(&text, err);
     pji_str_fini(&text);
     return rc;
 }
@@ -178,6 +194,120 @@ static int analyse(const struct pji_args *args, const struct pji_table *table,
     return conclusive ? 0 : 3;
 }
 
+/* ---- a protocol ---- */
+
+/* refused beside --protocol: the file says what is analysed */
+static pj_status check_protocol(const struct pji_args *args, struct pj_error *err)
+{
+    static const char *const others[] = {"response", "by",     "paired-by", "correlate",
+                                         "model",    "factor", "emmeans",   "levels",
+                                         "tests",    "unit",   "where"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (pji_args_has(args, others[i]))
+            return pji_fail(err, PJ_EINVAL,
+                            "--%s does not go with --protocol: its file says what "
+                            "is analysed",
+                            others[i]);
+    }
+    if (!pji_args_has(args, "protocol"))
+        return pji_fail(err, PJ_EINVAL, "--out belongs to --protocol");
+    if (!pji_args_has(args, "out"))
+        return pji_fail(err, PJ_EINVAL, "--protocol needs --out DIR: the folder for its tables");
+    return PJ_OK;
+}
+
+static pj_status read_protocol(const char *name, struct pji_protocol *protocol,
+                               struct pj_error *err)
+{
+    const char *builtin = pji_protocol_builtin(name);
+    char *text = NULL;
+    size_t len = 0;
+    if (builtin)
+        return pji_protocol_parse(protocol, builtin, strlen(builtin), name, err);
+    if (!strchr(name, '/') && !strchr(name, '.'))
+        return pji_fail(err, PJ_EINVAL,
+                        "no protocol is named '%s': 'greenlab' comes with the "
+                        "program, any other is a YAML file",
+                        name);
+    pj_status rc = pji_read_file(name, PROTOCOL_BYTES_MOST, &text, &len, err);
+    if (!rc)
+        rc = pji_protocol_parse(protocol, text, len, name, err);
+    free(text);
+    return rc;
+}
+
+struct folder {
+    const char *dir;
+    size_t files;
+};
+
+static pj_status write_table(void *context, const char *path, const char *text, size_t len,
+                             struct pj_error *err)
+{
+    struct folder *folder = context;
+    struct pji_str whole = {0};
+    pji_str_addf(&whole, "%s/%s", folder->dir, path);
+    pj_status rc = pji_str_ok(&whole, err);
+    char *slash = rc ? NULL : strrchr(whole.text, '/');
+    if (slash) {
+        *slash = '\0';
+        rc = pji_make_dirs(whole.text, err);
+        *slash = '/';
+    }
+    FILE *file = rc ? NULL : fopen(whole.text, "wb");
+    if (!rc && !file)
+        rc = pji_fail_errno(err, errno, "cannot write %s", whole.text);
+    bool written = file && fwrite(text, 1, len, file) == len;
+    if (file && ((fclose(file) != 0) || !written))
+        rc = pji_fail_errno(err, errno, "%s could not be written", whole.text);
+    folder->files++;
+    pji_str_fini(&whole);
+    return rc;
+}
+
+static pj_status report_protocol(const struct pji_args *args, const struct pji_protocol *protocol,
+                                 const json_t *answers, struct pj_error *err)
+{
+    const char *json = pji_args_get(args, "json");
+    struct folder folder = {pji_args_get(args, "out"), 0};
+    struct pji_str text = {0};
+    pj_status rc = pji_protocol_files(answers, write_table, &folder, err);
+    if (!rc && json)
+        rc = write_json(json, answers, err);
+    if (!rc && !(json && strcmp(json, "-") == 0)) {
+        pji_protocol_text(protocol, answers, terminal_width(), pji_args_has(args, "force"), &text);
+        pji_str_addf(&text, "\n%zu tables below %s\n", folder.files, folder.dir);
+        rc = put(&text, err);
+    }
+    pji_str_fini(&text);
+    return rc;
+}
+
+static int follow(const struct pji_args *args, const struct pji_table *table)
+{
+    struct pj_error err = {0};
+    struct pji_protocol *protocol = pji_zalloc(1, sizeof *protocol, &err);
+    struct pji_protocol_data data = {.left_out = 0};
+    json_t *answers = NULL;
+    bool conclusive = true;
+    pj_status rc =
+        protocol ? read_protocol(pji_args_get(args, "protocol"), protocol, &err) : PJ_ENOMEM;
+    if (!rc)
+        rc = pji_protocol_data_make(&data, protocol, table, &err);
+    if (!rc)
+        rc = pji_protocol_run(protocol, &data, &answers, &conclusive, &err);
+    if (!rc)
+        rc = report_protocol(args, protocol, answers, &err);
+    json_decref(answers);
+    pji_protocol_data_fini(&data);
+    if (protocol)
+        pji_protocol_fini(protocol);
+    free(protocol);
+    if (rc)
+        return fail(&err, rc);
+    return conclusive ? 0 : 3;
+}
+
 static int run(const struct pji_args *args)
 {
     struct pj_error err = {0};
@@ -187,11 +317,20 @@ static int run(const struct pji_args *args)
         fprintf(stderr, "perjoule: analyse takes one table (CSV) or the folder of one study\n");
         return 2;
     }
+    bool protocol = pji_args_has(args, "protocol") || pji_args_has(args, "out");
+    if (protocol && check_protocol(args, &err))
+        return fail(&err, PJ_EINVAL);
     struct pji_summary summary = {0};
     bool study = stat(args->rest[0], &st) == 0 && S_ISDIR(st.st_mode);
     pj_status rc = study ? read_study(args->rest[0], &table, &summary, &err)
                          : read_table(args, args->rest[0], &table, &err);
-    int code = rc ? fail(&err, rc) : analyse(args, &table, study ? &summary : NULL);
+    int code;
+    if (rc)
+        code = fail(&err, rc);
+    else if (protocol)
+        code = follow(args, &table);
+    else
+        code = analyse(args, &table, study ? &summary : NULL);
     if (!rc)
         pji_table_fini(&table);
     if (study)
@@ -201,14 +340,20 @@ static int run(const struct pji_args *args)
 
 const struct pji_command pji_cmd_analyse = {
     .name = "analyse",
-    .synopsis = "TABLE.csv|STUDY --response Y --by G | --model FORMULA [options]",
+    .synopsis = "TABLE.csv|STUDY --response Y --by G | --model FORMULA | --protocol P --out DIR",
     .about = "statistics of a table or a study: groups, linear and mixed models",
     .details =
         "With --by: descriptives, normality, equality of variances, one-way ANOVA, Kruskal-Wallis, "
         "comparisons of all pairs, contrasts. With --model: analysis of variance, coefficients, "
         "marginal means and contrasts, the aligned rank transform; with (1|S) a mixed model.\n\n"
         "Rows without a value in a column that is used are left out, and the result says how many. "
-        "Exit code 3: a main test could not be computed.",
+        "What speaks against a conclusion is printed as findings; where one forbids it, its code "
+        "stands "
+        "in the place of p-values (docs/statistics.md).\n\n"
+        "With --protocol a file says what is analysed: columns, derived columns, research "
+        "questions. "
+        "Its tables go below --out, a summary to standard output (docs/protocols.md).\n\n"
+        "Exit code 3: a finding forbids a conclusion, or a main test could not be computed.",
     .options = options,
     .run = run,
 };
