@@ -1,9 +1,13 @@
 /* perjoule doctor: what keeps this machine from giving good energies, and what to do about it. */
+#include "cli/calibrate.h"
 #include "cli/commands_lean.h"
 #include "cli/doctor.h"
 
 static const struct pji_option options[] = {
     {"json", 'j', NULL, "print JSON"},
+    {"calibrate-model", 0, NULL,
+     "load all CPUs for a while, and keep what they draw for the model"},
+    {"seconds", 0, "S", "with --calibrate-model: of each of its two halves (default: 10)"},
     PJI_ROOT_OPTION,
     {0},
 };
@@ -39,6 +43,8 @@ static int run(const struct pji_args *args)
 
     if (code)
         return code;
+    if (pji_args_has(args, "calibrate-model"))
+        return pji_calibrate(args);
     if (pji_instruments_open(&instruments, args, NULL, &err))
         return pji_lean_failed(args, &err);
     if (pji_doctor_look(&doctor, &instruments, &err))
@@ -52,13 +58,18 @@ static int run(const struct pji_args *args)
 
 const struct pji_command pji_cmd_doctor = {
     .name = "doctor",
-    .synopsis = "[--json] [--root DIR]",
+    .synopsis = "[--calibrate-model [--seconds S]] [--json] [--root DIR]",
     .about = "explain what keeps this machine from good energies, and what to do",
     .details =
         "What the energy is worth here (measured or modelled), for each instrument whether it is "
         "in use or what denied it and the smallest permission that helps, the machine's settings "
         "that matter to measurements, other energy tools that run, and the GPUs.\n\n"
-        "Exit code: 0, or 3 where nothing can be measured at all.",
+        "With --calibrate-model it measures once, where the processor's energy counters can be "
+        "read, its power idle and under full load, and keeps them in the cache folder: the model "
+        "that stands in for the counters elsewhere and later uses them. It loads all CPUs for the "
+        "time that it says first, asks nothing and can be stopped.\n\n"
+        "Exit code: 0, or 3 where nothing can be measured at all, or what was measured is no "
+        "calibration.",
     .options = options,
     .run = run,
 };

@@ -161,7 +161,7 @@ static void judge(struct pji_doctor *d)
     if (d->cpu != PJI_WORTH_MODELLED)
         return;
     pji_cpu_info_read(d->env->platform, &cpu);
-    pji_cpu_model_for(&cpu, &model, d->model_of, sizeof d->model_of);
+    d->calibrated = pji_cpu_model_for(d->env, &cpu, &model, d->model_of, sizeof d->model_of);
     for (size_t i = 0; i < 3; i++)
         pji_cpu_model_power(&model, utilisation[i], &d->model[i]);
 }

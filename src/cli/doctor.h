@@ -61,6 +61,7 @@ struct pji_doctor {
     enum pji_worth cpu, memory, gpu;
     struct pji_cpu_power model[3]; /* idle, half and full load, where the CPU is modelled */
     char model_of[64];
+    bool calibrated;   /* the model rests on a calibration of this processor */
     bool persistenced; /* nvidia-persistenced runs */
     char driver[PJI_NVML_TEXT];
     struct pji_nvml_inventory *inventory; /* NULL: NVML was not loaded */

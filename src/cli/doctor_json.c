@@ -149,11 +149,12 @@ static json_t *power_json(const struct pji_cpu_power *power)
 
 static json_t *worth_json(const struct pji_doctor *d)
 {
-    json_t *model = d->cpu != PJI_WORTH_MODELLED
-                        ? json_null()
-                        : json_pack("{s:s, s:o, s:o, s:o}", "of", d->model_of, "idle",
-                                    power_json(&d->model[0]), "half_load", power_json(&d->model[1]),
-                                    "full_load", power_json(&d->model[2]));
+    json_t *model =
+        d->cpu != PJI_WORTH_MODELLED
+            ? json_null()
+            : json_pack("{s:s, s:b, s:o, s:o, s:o}", "of", d->model_of, "calibrated",
+                        (int)d->calibrated, "idle", power_json(&d->model[0]), "half_load",
+                        power_json(&d->model[1]), "full_load", power_json(&d->model[2]));
 
     return json_pack("{s:s, s:s, s:s, s:o}", "cpu", pji_worth_name(d->cpu), "memory",
                      pji_worth_name(d->memory), "gpu", pji_worth_name(d->gpu), "cpu_model", model);

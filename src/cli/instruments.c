@@ -1,7 +1,10 @@
 /* See instruments.h. */
 #include "cli/instruments.h"
 
+#include "cli/cache.h"
+#include "core/array.h"
 #include "core/units.h"
+#include "sources/cpu_calibration.h"
 #include "sources/machine.h"
 #include "sources/table.h"
 
@@ -46,6 +49,25 @@ static void read_environment(struct pji_instruments *instruments, const char *re
                                 .replay_path = replay};
 }
 
+/* What was found out once; an entry that makes no sense is left out. */
+static void read_calibrations(struct pji_instruments *instruments)
+{
+    json_t *entries = pji_cache_read(PJI_CACHE_CPU);
+    size_t n = json_array_size(entries);
+
+    instruments->calibrations =
+        n > 0 ? pji_zalloc(n, sizeof *instruments->calibrations, NULL) : NULL;
+    for (size_t i = 0; instruments->calibrations && i < n; i++) {
+        struct pji_cpu_calibration *next =
+            &instruments->calibrations[instruments->env.n_calibrations];
+
+        if (!pji_cpu_calibration_from_json(next, json_array_get(entries, i), NULL))
+            instruments->env.n_calibrations++;
+    }
+    instruments->env.calibrations = instruments->calibrations;
+    json_decref(entries);
+}
+
 static pj_status open_all(struct pji_instruments *instruments, const struct pji_args *args,
                           const char *replay, const struct pji_source_ops *const *sources,
                           bool defer_slow, struct pj_error *err)
@@ -57,17 +79,17 @@ static pj_status open_all(struct pji_instruments *instruments, const struct pji_
     *instruments =
         (struct pji_instruments){.log = {.write = write_log, .context = (void *)(uintptr_t)args}};
     read_environment(instruments, replay);
+    if (!replay)
+        read_calibrations(instruments);
     config.env = instruments->env;
     status = read_interval(args, &instruments->interval_ns, err);
-    if (status)
-        return status;
     config.interval_ns = instruments->interval_ns;
-    status =
-        pji_platform_open_real(&instruments->platform, root ? root : getenv("PERJOULE_ROOT"), err);
-    if (status)
-        return status;
-    instruments->platform_open = true;
-    status = pji_meter_open(&instruments->meter, &config, err);
+    if (!status)
+        status = pji_platform_open_real(&instruments->platform,
+                                        root ? root : getenv("PERJOULE_ROOT"), err);
+    instruments->platform_open = !status;
+    if (!status)
+        status = pji_meter_open(&instruments->meter, &config, err);
     if (status)
         pji_instruments_close(instruments);
     return status;
@@ -97,6 +119,8 @@ void pji_instruments_close(struct pji_instruments *instruments)
 {
     pji_meter_close(instruments->meter);
     instruments->meter = NULL;
+    free(instruments->calibrations);
+    instruments->calibrations = NULL;
     if (instruments->platform_open)
         pji_platform_close_real(&instruments->platform);
     instruments->platform_open = false;

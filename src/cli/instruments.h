@@ -9,7 +9,8 @@ struct pji_instruments {
     struct pji_platform platform;
     bool platform_open;
     struct pji_log log;
-    struct pji_source_env env; /* as the sources got it */
+    struct pji_source_env env;                /* as the sources got it */
+    struct pji_cpu_calibration *calibrations; /* from the cache, owned */
     struct pji_meter *meter;
     int64_t interval_ns;
 };

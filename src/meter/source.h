@@ -24,6 +24,8 @@
 
 #include <stdbool.h>
 
+struct pji_cpu_calibration; /* sources/cpu_calibration.h */
+
 /* What a source may know of its surroundings. Nothing here is read from the environment by the
  * library: cli/ fills it. */
 struct pji_source_env {
@@ -35,7 +37,9 @@ struct pji_source_env {
     const char *hip_visible_devices;  /* value of HIP_VISIBLE_DEVICES, NULL: unset */
     const char *rocr_visible_devices; /* value of ROCR_VISIBLE_DEVICES, NULL: unset */
     const char *replay_path;          /* trace to replay, NULL: none */
-    int64_t interval_ns;              /* intended sampling period */
+    const struct pji_cpu_calibration *calibrations; /* of processors, borrowed */
+    size_t n_calibrations;
+    int64_t interval_ns; /* intended sampling period */
 };
 
 /* Growing tables owned by the meter; a source only adds. Indices are those of the trace. */

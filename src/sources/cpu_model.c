@@ -68,6 +68,14 @@ void pji_cpu_model_unknown(struct pji_cpu_model *model, int sockets, int cores,
     set_shape(model, cores);
 }
 
+double pji_cpu_model_exponent(int cores)
+{
+    struct pji_cpu_model model;
+
+    set_shape(&model, cores);
+    return model.value.exponent;
+}
+
 static double at(const struct pji_cpu_curve *curve, double utilisation)
 {
     return curve->idle + (curve->full - curve->idle) * pow(utilisation, curve->exponent);

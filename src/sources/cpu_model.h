@@ -39,6 +39,8 @@ pj_status pji_cpu_model_known(struct pji_cpu_model *model, double tdp_w, int soc
  * documented range. */
 void pji_cpu_model_unknown(struct pji_cpu_model *model, int sockets, int cores,
                            bool virtual_machine);
+/* The c of the curve for sockets of that many cores. */
+double pji_cpu_model_exponent(int cores);
 /* utilisation is clamped to 0...1. */
 void pji_cpu_model_power(const struct pji_cpu_model *model, double utilisation,
                          struct pji_cpu_power *out);

@@ -8,7 +8,8 @@
  * Reading /proc/stat costs the kernel tens of microseconds, more on large machines, and says
  * nothing new within a jiffy: it is sampled every 100 ms at most.
  *
- * In a virtual machine the TDP of the socket is not ours: the model of an unknown CPU is used, with
+ * Where the processor was calibrated once (`perjoule doctor --calibrate-model`), its own figures
+ * are used and the channel's device says so. In a virtual machine the TDP of the socket is not ours: the model of an unknown CPU is used, with
  * the virtual cores.
  */
 #include "sources/cpu_info.h"
@@ -126,7 +127,7 @@ static pj_status model_open(void *context, const struct pji_source_env *env,
                                       "mount /proc", err);
     }
     pji_cpu_info_read(env->platform, &cpu);
-    pji_cpu_model_for(&cpu, &state->model, device, sizeof device);
+    (void)pji_cpu_model_for(env, &cpu, &state->model, device, sizeof device);
     pji_cpu_model_any(&state->model, &state->power);
     status = add_channels(state, &cpu, device, table, err);
     if (status)

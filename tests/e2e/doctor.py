@@ -2,6 +2,11 @@
 """doctor, as a user meets it: on trees that stand for machines."""
 import json
 import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
 
 import lean
 
@@ -10,6 +15,127 @@ CPUINFO = ("processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\
            "model name\t: Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz\nstepping\t: 7\n"
            "microcode\t: 0x5003604\nphysical id\t: 0\nsiblings\t: 2\ncore id\t\t: 0\n"
            "cpu cores\t: 1\nflags\t\t: fpu%s\n\n")
+
+
+class Spending(threading.Thread):
+    """Advances counters of the tree as long as a process runs: more while it has several threads."""
+
+    def __init__(self, files, pid, idle_w, busy_w):
+        super().__init__()
+        self.files, self.pid, self.idle_w, self.busy_w = files, pid, idle_w, busy_w
+        self.done = False
+
+    def run(self):
+        energy_uj = [1e6 * (i + 1) for i in range(len(self.files))]
+        before = time.monotonic()
+        while not self.done:
+            time.sleep(0.002)
+            try:
+                busy = len(os.listdir("/proc/%d/task" % self.pid)) > 1
+            except OSError:
+                return
+            now = time.monotonic()
+            for i, file in enumerate(self.files):
+                energy_uj[i] += (now - before) * 1e6 * (self.busy_w if busy else self.idle_w)
+                with open(file, "r+", encoding="utf-8") as out:
+                    out.write("%020d\n" % energy_uj[i])
+            before = now
+
+
+class Calibration(lean.Case):
+    def setUp(self):
+        super().setUp()
+        self.put("/proc/cpuinfo", CPUINFO % "")
+        self.stat = self.put("/proc/stat", "cpu  100 0 0 100 0 0 0 0 0 0\n")
+        self.cache = self.path("cache")
+        self.env = self.environment(XDG_CACHE_HOME=self.cache)
+
+    def calibrate(self, idle_w, busy_w, *args, stop_after=None, seconds="0.6"):
+        files = [self.zone("intel-rapl:0", "package-0"), self.zone("intel-rapl:1", "package-1")]
+        child = subprocess.Popen([lean.PERJOULE, "doctor", "--calibrate-model", "--seconds",
+                                  seconds, "--root", self.root, "--json", *args], env=self.env,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        spending = Spending(files, child.pid, idle_w, busy_w)
+        spending.start()
+        if stop_after:
+            time.sleep(stop_after)
+            child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+        spending.done = True
+        spending.join()
+        for zone in ("intel-rapl:0", "intel-rapl:1"):
+            shutil.rmtree(os.path.join(self.root, "sys/class/powercap", zone))
+        return child.returncode, out, err.decode()
+
+    def model(self):
+        done = self.run_perjoule("doctor", "--json", "--root", self.root, env=self.env)
+        return json.loads(done.stdout)["worth"]["cpu_model"]
+
+    def test_what_was_measured_once_is_used_when_the_counters_are_gone(self):
+        before = self.model()
+        self.assertFalse(before["calibrated"])
+        code, out, err = self.calibrate(10, 60)
+        self.assertEqual(code, 0, err)
+        self.assertIn("Ctrl-C", err)
+        told = json.loads(out)
+        self.assertAlmostEqual(told["idle_w"], 20, delta=3)
+        self.assertAlmostEqual(told["full_w"], 120, delta=15)
+        self.assertEqual(told["source"], "rapl_powercap")
+        self.assertTrue(os.path.samefile(told["stored"],
+                                         os.path.join(self.cache, "perjoule/cpu-model.json")))
+        after = self.model()
+        self.assertTrue(after["calibrated"])
+        self.assertIn("calibrated", after["of"])
+        for at, value in (("idle", told["idle_w"]), ("full_load", told["full_w"])):
+            power = after[at]
+            self.assertAlmostEqual(power["value_w"], value, delta=1e-6 * value)
+            self.assertLess(power["ci95_w"][0], value)
+            self.assertGreater(power["ci95_w"][1], value)
+        shown = self.run_perjoule("devices", "--root", self.root, env=self.env).stdout.decode()
+        self.assertRegex(shown, r"model_cpu:energy.*modelled.*calibrated: ")
+        # another processor, another microcode, another machine than the tree: not theirs
+        self.put("/proc/cpuinfo", (CPUINFO % "").replace("0x5003604", "0x5003605"))
+        self.assertFalse(self.model()["calibrated"])
+        # measured again: the new figures take the place of the old ones
+        self.put("/proc/cpuinfo", CPUINFO % "")
+        code, out, err = self.calibrate(20, 80)
+        self.assertEqual(code, 0, err)
+        with open(told["stored"], encoding="utf-8") as file:
+            self.assertEqual(len(json.load(file)["entries"]), 1)
+        self.assertAlmostEqual(self.model()["idle"]["value_w"], 40, delta=5)
+
+    def test_stopped_it_stores_nothing(self):
+        code, out, err = self.calibrate(10, 60, stop_after=0.4, seconds="30")
+        self.assertEqual((code, out), (1, b""), err)
+        self.assertIn("stopped; nothing was stored", err)
+        self.assertFalse(os.path.exists(self.cache))
+
+    def test_counters_that_stand_or_a_busy_machine_are_no_calibration(self):
+        code, out, err = self.calibrate(10, 10, seconds="0.2")
+        self.assertEqual((code, out), (3, b""), err)
+        self.assertIn("do not tell idle", err)
+        self.assertFalse(os.path.exists(self.cache))
+
+    def test_without_counters_nothing_is_loaded(self):
+        done = self.run_perjoule("doctor", "--calibrate-model", "--root", self.root, env=self.env)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"no energy counter", done.stderr)
+        for wrong in ("0", "61", "x", "nan"):
+            done = self.run_perjoule("doctor", "--calibrate-model", "--seconds", wrong,
+                                     env=self.env)
+            self.assertEqual(done.returncode, 2, wrong)
+        done = self.run_perjoule("doctor", "--calibrate-model", "--root", self.root,
+                                 env=self.environment(HOME="", XDG_CACHE_HOME="relative"))
+        self.assertIn(b"cache folder", done.stderr)
+
+    def test_a_spoiled_cache_counts_as_absent(self):
+        path = self.path("cache/perjoule/cpu-model.json")
+        os.makedirs(os.path.dirname(path))
+        for text in ("", "{", "[]", '{"version": 1}', '{"version": 2, "entries": []}',
+                     '{"version": 1, "entries": [7, {}, {"cpu": "x", "idle_w": -1}]}'):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            self.assertFalse(self.model()["calibrated"], text)
 
 
 class Doctor(lean.Case):

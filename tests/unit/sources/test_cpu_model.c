@@ -10,6 +10,7 @@
 
 #include "core/num.h"
 #include "shared.h"
+#include "sources/cpu_calibration.h"
 #include "sources/cpu_model.h"
 
 #include <math.h>
@@ -242,6 +243,91 @@ static void two_more_machines_are_met(void **state)
     judge(&machines[1]);
 }
 
+/* ---- calibrated ---- */
+
+/* Calibrated by its own least and most loaded point: the others lie in the band. */
+static void judge_calibrated(const struct machine *machine)
+{
+    const struct point *low = &machine->points[0], *high = low;
+    struct pji_cpu_calibration calibration = {.gain_rel = 0.02};
+    struct pji_cpu_model model;
+    double width_w = 0;
+    size_t inside = 0;
+
+    for (size_t i = 1; i < machine->n; i++) {
+        low = machine->points[i].load < low->load ? &machine->points[i] : low;
+        high = machine->points[i].load > high->load ? &machine->points[i] : high;
+    }
+    assert_int_equal(pji_cpu_calibrate(&calibration, low->power_w, low->load, high->power_w,
+                                       high->load, machine->cores, NULL),
+                     PJ_OK);
+    assert_true(calibration.idle_w <= low->power_w && calibration.full_w >= high->power_w);
+    assert_int_equal(pji_cpu_model_calibrated(&model, &calibration, machine->cores, NULL), PJ_OK);
+    for (size_t i = 0; i < machine->n; i++) {
+        struct pji_cpu_power power;
+
+        pji_cpu_model_power(&model, machine->points[i].load, &power);
+        inside +=
+            machine->points[i].power_w >= power.lo_w && machine->points[i].power_w <= power.hi_w;
+        width_w += (power.hi_w - power.lo_w) / 2;
+    }
+    print_message("# idle %.1f W, full %.1f W: %zu of %zu inside, mean half-width %.2f full\n",
+                  calibration.idle_w, calibration.full_w, inside, machine->n,
+                  width_w / (double)machine->n / calibration.full_w);
+    assert_true((double)inside >= 0.9 * (double)machine->n);
+    assert_true(width_w / (double)machine->n <= 0.35 * calibration.full_w);
+}
+
+static void calibrated_machines_lie_in_their_band(void **state)
+{
+    struct machine machines[2] = {{0}, {0}};
+
+    (void)state;
+    load_golden(machines);
+    judge_calibrated(&machines[0]);
+    judge_calibrated(&machines[1]);
+    if (!load_both(machines))
+        skip();
+    judge_calibrated(&machines[0]);
+    judge_calibrated(&machines[1]);
+}
+
+static void what_is_no_calibration_is_refused(void **state)
+{
+    static const double wrong[][4] = {
+        {10, 0, 10, 1},
+        {10, 0, 10.4, 1},
+        {10, 0.5, 100, 0.6},
+        {10, 1, 100, 0},
+        {0, 0, 100, 1},
+        {20, 0.2, 120, 0.6},
+        {(double)NAN, 0, 9, 1},
+        {10, 0, (double)INFINITY, 1},
+        {10, (double)NAN, 100, 1},
+    };
+    struct pji_cpu_calibration c = {.gain_rel = 0.02};
+    struct pji_cpu_model model;
+    struct pji_cpu_power power;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct pj_error err = {0};
+
+        assert_true(
+            pji_cpu_calibrate(&c, wrong[i][0], wrong[i][1], wrong[i][2], wrong[i][3], 8, &err) < 0);
+        assert_true(err.text[0] != '\0');
+    }
+    assert_int_equal(pji_cpu_calibrate(&c, 20, 0, 120, 1, 8, NULL), PJ_OK);
+    assert_true(c.idle_w == 20 && c.full_w == 120);
+    assert_int_equal(pji_cpu_model_calibrated(&model, &c, 8, NULL), PJ_OK);
+    pji_cpu_model_power(&model, 0, &power);
+    assert_true(power.value_w == 20 && power.lo_w < 18.5 && power.hi_w > 21.5);
+    pji_cpu_model_power(&model, 1, &power);
+    assert_true(fabs(power.value_w - 120) < 1e-9 && power.hi_w > 1.25 * 120);
+    c.full_w = 10;
+    assert_int_equal(pji_cpu_model_calibrated(&model, &c, 8, NULL), PJ_EINVAL);
+}
+
 static void the_band_is_never_wider_than_allowed(void **state)
 {
     (void)state;
@@ -341,6 +427,8 @@ int main(void)
         cmocka_unit_test(the_column_lags_by_one_row),
         cmocka_unit_test(two_machines_are_met),
         cmocka_unit_test(two_more_machines_are_met),
+        cmocka_unit_test(calibrated_machines_lie_in_their_band),
+        cmocka_unit_test(what_is_no_calibration_is_refused),
         cmocka_unit_test(the_band_is_never_wider_than_allowed),
         cmocka_unit_test(more_load_is_never_less_power),
         cmocka_unit_test(utilisation_is_clamped),
