@@ -9,8 +9,8 @@
  * nothing new within a jiffy: it is sampled every 100 ms at most.
  *
  * Where the processor was calibrated once (`perjoule doctor --calibrate-model`), its own figures
- * are used and the channel's device says so. In a virtual machine the TDP of the socket is not ours: the model of an unknown CPU is used, with
- * the virtual cores.
+ * are used and the channel's device says so. In a virtual machine the TDP of the socket is not
+ * ours: the model of an unknown CPU is used, with the virtual cores.
  */
 #include "sources/cpu_info.h"
 #include "sources/cpu_model_for.h"
