@@ -410,6 +410,21 @@ void *pji_agent_work(void *context)
 
 /* ---- after the death of an agent before us ---- */
 
+static pj_status last_state(void *context, const struct pji_attempt_row *row, struct pj_error *err)
+{
+    struct pji_result *result = context;
+    (void)err;
+    if (row->state == PJI_TRIAL_RUNNING)
+        return PJ_OK;
+    /* it had ended, only the result was not written down yet */
+    *result = (struct pji_result){0};
+    snprintf(result->state, sizeof result->state, "%s",
+             row->own_death ? "interrupted" : pji_trial_state_name(row->state));
+    snprintf(result->reason, sizeof result->reason, "%s",
+             row->own_death ? "agent_stopped" : row->reason);
+    return PJ_OK;
+}
+
 static void recover_job(struct pji_agent *agent, struct pji_job *job)
 {
     struct pj_error err = {0};
@@ -421,6 +436,8 @@ static void recover_job(struct pji_agent *agent, struct pji_job *job)
     pj_status status = work != NULL ? PJ_OK : PJ_ENOMEM;
     if (status == PJ_OK)
         status = pji_store_open(&store, work, PJI_STORE_WRITE, agent->spool.log, &err);
+    if (status == PJ_OK)
+        status = pji_store_each_attempt(store, job->id.trial, last_state, &result, &err);
     if (status == PJ_OK)
         status = pji_study_recover(store, agent->spool.log, &err);
     if (store != NULL) {

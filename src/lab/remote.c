@@ -127,7 +127,9 @@ static pj_status exchange(struct pji_remote *remote, const char *method, const c
     if (status == PJ_OK)
         status = pji_http_exchange(&remote->http, &what, answer, err);
     if (status == PJ_OK)
-        remote->contact_ns = pji_remote_now_ns();
+        remote->trouble_ns = 0;
+    else if (remote->trouble_ns == 0)
+        remote->trouble_ns = pji_remote_now_ns();
     if (status == PJ_OK && answer->http_status == 401) {
         free(answer->body);
         *answer = (struct pji_http_answer){0};
@@ -177,7 +179,8 @@ pj_status pji_remote_breathe(const struct pji_remote *remote, struct pj_error *e
 {
     const struct pji_executor *e = &remote->study->executor;
     struct pollfd stop = {.fd = remote->env->stop_fd, .events = POLLIN};
-    int64_t silent_ns = pji_remote_now_ns() - remote->contact_ns;
+    /* counted from the first question in vain, so that our own sleep is not held against it */
+    int64_t silent_ns = remote->trouble_ns > 0 ? pji_remote_now_ns() - remote->trouble_ns : 0;
     if (silent_ns >= e->lost_ns)
         return pji_fail(err, PJ_ETIMEOUT,
                         "the agent at %s has not answered for %.1f s (executor: lost_after)",
@@ -278,7 +281,6 @@ static pj_status remote_new(struct pji_remote **out, const struct pji_run_env *e
     remote->env = env;
     remote->study = study;
     remote->store = store;
-    remote->contact_ns = pji_remote_now_ns();
     pj_status status = read_token(remote, err);
     if (status == PJ_OK && study->executor.ca_file != NULL) {
         remote->ca_file = below_study(study, study->executor.ca_file, err);

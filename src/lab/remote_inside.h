@@ -19,7 +19,7 @@ struct pji_remote {
     char *token;
     char *ca_file;
     char study_id[33], agent_id[33];
-    int64_t contact_ns;            /* of the last answer */
+    int64_t trouble_ns;            /* of the first question without an answer, 0: all is well */
     struct pji_clock_sample clock; /* best of this attempt */
 };
 

@@ -194,8 +194,6 @@ static pj_status ended(struct job *j, pj_status status)
         return failed(j, "result_corrupt");
     case PJ_ESTATE:
         return failed(j, "agent_discarded");
-    case PJ_ENOSPC:
-        return failed(j, "disk");
     default:
         return failed(j, "agent_protocol");
     }
@@ -344,26 +342,36 @@ static pj_status end_without_result(struct job *j, struct pj_error *err)
     return status;
 }
 
+/* Our disk or a second thought of the user: the attempt stays running, its result stays on the
+ * testbed, and resume fetches it. */
+static bool postponed(struct job *j, pj_status status)
+{
+    if (status != PJ_ENOSPC && status != PJ_EIO && status != PJ_ENOMEM && status != PJ_ECANCELED)
+        return false;
+    j->out->state = PJI_TRIAL_PLANNED;
+    j->out->disk_full = status != PJ_ECANCELED;
+    snprintf(j->out->reason, sizeof j->out->reason, "%s",
+             status == PJ_ECANCELED ? "interrupted" : "disk");
+    if (status != PJ_ECANCELED)
+        pji_log(j->remote->env->log, PJI_LOG_ERROR, "%s", j->error.text);
+    return true;
+}
+
 static pj_status finish(struct job *j, pj_status talked, struct pj_error *err)
 {
     pj_status status = talked;
-    if (status == PJ_OK) {
+    if (talked == PJ_OK)
         status = pji_remote_fetch(j->remote, &j->id, &j->result, &j->error);
-        if (status != PJ_OK)
-            (void)ended(j, status);
-    }
-    if (status == PJ_OK) {
+    if (talked == PJ_OK && status == PJ_OK)
         status = pji_remote_adopt(j->remote, &j->id, &j->result, j->out, &j->error);
-        if (status == PJ_OK)
-            acknowledge(j->remote, &j->id, j->result.digest);
-        else
-            (void)failed(j, status == PJ_ENOSPC ? "disk" : "result_corrupt");
-    } else {
+    if (talked == PJ_OK && postponed(j, status))
+        return PJ_OK;
+    if (talked == PJ_OK && status != PJ_OK)
+        (void)ended(j, status == PJ_ETIMEOUT || status == PJ_ESTATE ? status : PJ_ECORRUPT);
+    if (status == PJ_OK)
+        acknowledge(j->remote, &j->id, j->result.digest);
+    else
         discard(j->remote, &j->id);
-    }
-    j->out->disk_full = status != PJ_OK && strcmp(j->out->reason, "disk") == 0;
-    if (j->out->disk_full)
-        return PJ_OK; /* the attempt stays running: resume fetches its result again */
     pji_remote_forget_incoming(j->remote, &j->id);
     return status == PJ_OK ? PJ_OK : end_without_result(j, err);
 }
@@ -401,7 +409,7 @@ static pj_status begin(struct job *j, struct pj_error *err)
 static pj_status meet(struct job *j)
 {
     j->remote->clock = (struct pji_clock_sample){0};
-    j->remote->contact_ns = pji_remote_now_ns();
+    j->remote->trouble_ns = 0;
     pj_status status = housekeep(j, &j->error);
     if (status == PJ_OK)
         return PJ_OK;

@@ -20,6 +20,10 @@
 #include <sys/random.h>
 #include <time.h>
 
+/* The kernel closes the sockets of a dying engine before its end can be seen: after failed requests
+ * it gets so long to turn out dead, or the failure would be blamed on the requests. */
+#define ENGINE_LAST_WORD_NS (200 * PJI_NS_PER_MS)
+
 struct attempt {
     const struct pji_run_env *env;
     const struct pji_study *study;
@@ -356,8 +360,10 @@ static pj_status measure_task(struct attempt *a, const struct pji_workload_task 
     pji_surroundings_end(&a->surroundings, a->ops->alive_fd(a->engine) >= 0, &phase->host);
     phase->start_ns = phase->load.start_ns;
     phase->end_ns = phase->load.end_ns;
-    enum pji_watch_cause cause = pji_watch_cause(&a->watch);
-    if (cause != PJI_WATCH_NONE)
+    enum pji_watch_cause cause = phase->load.n_failed > 0
+                                     ? pji_watch_sleep(&a->watch, ENGINE_LAST_WORD_NS)
+                                     : pji_watch_cause(&a->watch);
+    if (cause != PJI_WATCH_NONE && cause != PJI_WATCH_TIMER)
         return stopped(a, cause);
     if (status != PJ_OK)
         return ends(a, status == PJ_ENOSPC ? "disk" : "load");

@@ -1,0 +1,283 @@
+#!/usr/bin/python3
+"""Studies over two processes: the same records as here, and nothing lost whoever is cut off.
+
+    agent_study.py --build BUILD
+"""
+import argparse
+import os
+import shutil
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from agent_rig import COMMAND_STUDY, Failed, Proxy, Rig, check, tap  # noqa: E402
+
+
+class Study:
+    def __init__(self, build):
+        self.rig = Rig(build, tokens=30)
+        self.reference = self.rig.path("local")
+
+    def fresh_agent(self):
+        rig = self.rig
+        if rig.agent is None:
+            rig.start_agent()
+        return rig
+
+    def wait_for(self, what, ready, deadline_s=20):
+        end = time.monotonic() + deadline_s
+        while not ready():
+            check(time.monotonic() < end, "never: " + what)
+            time.sleep(0.01)
+
+    def attempts(self, out):
+        try:
+            return self.rig.rows(out, "SELECT trial, number, state, reason FROM attempt ORDER BY id")
+        except Exception:  # it is being made
+            return []
+
+    def results(self):
+        jobs = os.path.join(self.rig.state, "jobs")
+        return [j for j in os.listdir(jobs) if os.path.exists(os.path.join(jobs, j, "result.json"))]
+
+    # ---- cases ----
+
+    def same_as_here(self):
+        rig = self.fresh_agent()
+        code, words = rig.do("run", rig.study("local.yaml", "local"), "--out", self.reference)
+        check(code == 0, "local: %d: %s" % (code, words))
+        out = rig.path("there")
+        code, words = rig.do("run", rig.study("there.yaml", rig.executor()), "--out", out)
+        check(code == 0, "agent: %d: %s" % (code, words))
+        rig.same_tables(self.reference, out)
+        rig.consistent(out)
+        rig.spool_is_empty()
+        rig.no_orphans()
+
+    def what_is_recorded(self):
+        rig, out = self.rig, self.rig.path("there")
+        facts = dict(rig.rows(out, "SELECT key, value FROM fact WHERE attempt IS NULL"))
+        check(len(facts["agent.id"]) == 32, "no agent.id: %s" % facts)
+        check(facts["agent.transport"] == "http over loopback", facts["agent.transport"])
+        check("machine.arch" in facts and "orchestrator.machine.arch" in facts, str(sorted(facts)))
+        for attempt, in rig.rows(out, "SELECT id FROM attempt"):
+            own = dict(rig.rows(out, "SELECT key, value FROM fact WHERE attempt = ?", attempt))
+            # one machine: both clocks are the same clock
+            u_s = float(own["agent.clock_offset_u_s"])
+            check(0 < u_s < 1, "u of the offset is %s" % u_s)
+            check(abs(float(own["agent.monotonic_offset_s"])) <= u_s,
+                  "offset %s with u %s" % (own["agent.monotonic_offset_s"], u_s))
+            check(len(own["agent.result_sha256"]) == 64, "no digest")
+        for folder, _, names in os.walk(out):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as file:
+                    check(rig.token().encode() not in file.read(), "the token is in " + name)
+        check(os.stat(os.path.join(rig.state, "token")).st_mode & 0o777 == 0o600, "mode of token")
+
+    def through(self, proxy, name, **times):
+        out = self.rig.path(name)
+        study = self.rig.study(name + ".yaml", self.rig.executor(port=proxy.port, **times))
+        return out, self.rig.start("run", study, "--out", out)
+
+    def network_cut(self):
+        """Cut in the middle of a trial, for longer than it takes."""
+        rig = self.fresh_agent()
+        proxy = Proxy(rig.port)
+        out, process = self.through(proxy, "cut")
+        self.wait_for("a trial that runs", lambda: rig.named(rig.server[0]))
+        proxy.cut = True
+        self.wait_for("a result in the spool", self.results)
+        time.sleep(0.5)
+        proxy.cut = False
+        code, words = rig.finish(process)
+        proxy.close()
+        check(code == 0, "%d: %s" % (code, words))
+        check([a[1:3] for a in self.attempts(out)] == [(1, "done")] * 2, str(self.attempts(out)))
+        rig.same_tables(self.reference, out)
+        rig.consistent(out)
+        rig.spool_is_empty()
+
+    def network_lost(self):
+        """Cut for longer than lost_after: failed, said, and what comes later is refused."""
+        rig = self.fresh_agent()
+        proxy = Proxy(rig.port)
+        out, process = self.through(proxy, "lost", lost_after="500ms")
+        self.wait_for("a trial that runs", lambda: rig.named(rig.server[0]))
+        proxy.cut = True
+        began = time.monotonic()
+        code, words = rig.finish(process)
+        took = time.monotonic() - began
+        check(code == 1 and "does not answer" in words, "%d: %s" % (code, words))
+        check(took < 10, "it took %.1f s to notice" % took)
+        check(self.attempts(out)[0][2:] == ("failed", "agent_lost"), str(self.attempts(out)))
+        self.wait_for("a result in the spool", self.results)
+        proxy.cut = False
+        code, words = rig.do("resume", out)
+        proxy.close()
+        check(code == 0, "%d: %s" % (code, words))
+        check("came too late and is refused" in words, "not said: " + words)
+        rig.same_tables(self.reference, out)
+        rig.consistent(out)
+        rig.spool_is_empty()
+
+    def agent_restart(self):
+        """kill -9 of the agent while it keeps a result that nobody could fetch yet."""
+        rig = self.fresh_agent()
+        proxy = Proxy(rig.port)
+        out, process = self.through(proxy, "restart")
+        self.wait_for("a trial that runs", lambda: rig.named(rig.server[0]))
+        proxy.cut = True
+        self.wait_for("a result in the spool", self.results)
+        rig.end_agent(signal.SIGKILL)
+        rig.start_agent()
+        proxy.cut = False
+        code, words = rig.finish(process)
+        proxy.close()
+        check(code == 0, "%d: %s" % (code, words))
+        check([a[1:3] for a in self.attempts(out)] == [(1, "done")] * 2, str(self.attempts(out)))
+        rig.same_tables(self.reference, out)
+        rig.consistent(out)
+        rig.spool_is_empty()
+
+    def orchestrator_restart(self):
+        """kill -9 of the orchestrator: the trial goes on over there, and its result is taken over."""
+        rig = self.fresh_agent()
+        out = rig.path("orphan")
+        process = rig.start("run", rig.study("orphan.yaml", rig.executor()), "--out", out)
+        self.wait_for("a trial that runs", lambda: rig.named(rig.server[0]))
+        process.kill()
+        rig.finish(process)
+        self.wait_for("a result in the spool", self.results)
+        code, words = rig.do("resume", out)
+        check(code == 0, "%d: %s" % (code, words))
+        check([a[1:3] for a in self.attempts(out)] == [(1, "done")] * 2, str(self.attempts(out)))
+        rig.same_tables(self.reference, out)
+        rig.consistent(out)
+        rig.spool_is_empty()
+
+    def agent_stopped(self):
+        """SIGTERM gives the trial back; it counts against nothing."""
+        rig = self.fresh_agent()
+        out = rig.path("stopped")
+        process = rig.start("run", rig.study("stopped.yaml", rig.executor(), attempts=1), "--out",
+                            out)
+        self.wait_for("a trial that runs", lambda: rig.named(rig.server[0]))
+        check(rig.end_agent() == 0, "exit code of the agent")
+        rig.start_agent()
+        code, words = rig.finish(process)
+        check(code == 0, "%d: %s" % (code, words))
+        check(("failed", "agent_stopped") in [a[2:] for a in self.attempts(out)],
+              str(self.attempts(out)))
+        rig.same_tables(self.reference, out)
+        rig.spool_is_empty()
+
+    def interrupt(self):
+        """Ctrl-C ends the trial over there too."""
+        rig = self.fresh_agent()
+        out = rig.path("interrupt")
+        process = rig.start("run", rig.study("interrupt.yaml", rig.executor()), "--out", out)
+        self.wait_for("a trial that runs", lambda: rig.named(rig.server[0]))
+        process.send_signal(signal.SIGINT)
+        code, words = rig.finish(process)
+        check(code == 1 and "perjoule resume" in words, "%d: %s" % (code, words))
+        rig.no_orphans()
+        rig.spool_is_empty()
+        code, words = rig.do("resume", out)
+        check(code == 0, "%d: %s" % (code, words))
+        rig.same_tables(self.reference, out)
+
+    def failures_come_home(self):
+        rig = self.fresh_agent()
+        text = COMMAND_STUDY.replace('["true"]', '["false"]')
+        out = rig.path("false")
+        code, words = rig.do("run", rig.study("false.yaml", rig.executor(), 1, 2, text), "--out", out)
+        check(code == 1, "%d: %s" % (code, words))
+        check([a[2:] for a in self.attempts(out)] == [("failed", "command_exit_1")] * 4,
+              str(self.attempts(out)))
+
+    def not_allowed(self):
+        """What the testbed's owner did not list is refused before anything is made."""
+        rig = self.fresh_agent()
+        for old, new, word in [
+                ('["true"]', '["sh", "-c", "touch here"]', "the run 'sh'"),
+                ('["true"]', '["true", "--x"]', "the run 'true'"),
+                ('kind: command, run: ["true"]', "kind: openai, base_url: http://127.0.0.1:1/v1, "
+                 "model: m", "kind 'openai'")]:
+            text = COMMAND_STUDY.replace(old, new)
+            if "openai" in new:
+                text += ("load: {{kind: closed, concurrency: 1}}\n"
+                         "task: {{items: items.jsonl, prompt: x}}\n")
+            code, words = rig.do("run", rig.study("no.yaml", rig.executor(), template=text),
+                                 "--out", rig.path("no"))
+            check(code == 2 and "does not allow" in words and word in words,
+                  "%s: %d: %s" % (new, code, words))
+            check(not os.path.exists(rig.path("no")), "a folder was made")
+        text = rig.study("items.yaml", rig.executor())
+        shutil.copy(rig.path("items.jsonl"), rig.path("other.jsonl"))
+        with open(text, encoding="utf-8") as file:
+            changed = file.read().replace("items.jsonl", "other.jsonl")
+        code, words = rig.do("run", rig.write("items.yaml", changed), "--out", rig.path("no"))
+        check(code == 2 and "the items 'other.jsonl'" in words, "%d: %s" % (code, words))
+
+    def other_agents(self):
+        rig = self.fresh_agent()
+        study = rig.study("who.yaml", rig.executor(lost_after="300ms"), 1, 2, COMMAND_STUDY)
+        out = rig.path("who")
+        good = rig.token()
+        with open(os.path.join(rig.state, "token"), "w", encoding="ascii") as file:
+            file.write("0" * 64 + "\n")
+        code, words = rig.do("run", study, "--out", out)
+        check(code == 1 and "refuses our token" in words, "%d: %s" % (code, words))
+        with open(os.path.join(rig.state, "token"), "w", encoding="ascii") as file:
+            file.write(good + "\n")
+        check(rig.do("run", study, "--out", out)[0] == 0, "with the right token")
+        rig.end_agent()
+        code, words = rig.do("run", study, "--out", rig.path("nobody"))
+        check(code == 1 and "cannot connect" in words, "%d: %s" % (code, words))
+        code, words = rig.do("resume", out)
+        check(code == 1 and "has not answered" in words, "%d: %s" % (code, words))
+        os.unlink(os.path.join(rig.state, "id"))
+        rig.start_agent()
+        code, words = rig.do("resume", out)
+        check(code == 1 and "another agent" in words, "%d: %s" % (code, words))
+
+    def wrong_executors(self):
+        rig = self.rig
+        for text, word in [
+                ("elsewhere", "must be local or agent"),
+                ("{kind: agent, url: ftp://x:1}", "must begin with"),
+                ("{kind: agent, url: 'http://testbed:7411'}", "unencrypted"),
+                ("{kind: agent, heartbeat: 1us}", "heartbeat"),
+                ("{kind: agent, tokenfile: x}", "did you mean 'token_file'"),
+                ("{kind: agent, token_file: x, token_env: Y}", "not both"),
+                ("{kind: local, url: 'http://127.0.0.1:1'}", "no further keys")]:
+            code, words = rig.do("check", rig.study("wrong.yaml", text))
+            check(code == 2 and word in words, "%s: %d: %s" % (text, code, words))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default=os.environ.get("PERJOULE_BUILD_ROOT"))
+    study = Study(parser.parse_args().build)
+    try:
+        return tap([
+            ("the same study here and there gives the same tables", study.same_as_here),
+            ("agent, clocks and both machines are recorded, the token is not", study.what_is_recorded),
+            ("a network cut loses nothing", study.network_cut),
+            ("a lost agent fails the attempt; a late result is refused", study.network_lost),
+            ("an agent killed with a result in its spool loses nothing", study.agent_restart),
+            ("an orchestrator killed during a trial takes its result over", study.orchestrator_restart),
+            ("an agent that is stopped gives its trial back", study.agent_stopped),
+            ("Ctrl-C ends the trial on the testbed", study.interrupt),
+            ("failures have the reasons that they have here", study.failures_come_home),
+            ("what is not allowed is refused before anything is made", study.not_allowed),
+            ("a wrong token, no agent, another agent", study.other_agents),
+            ("wrong executors are named by check", study.wrong_executors),
+        ])
+    finally:
+        study.rig.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
