@@ -26,6 +26,9 @@ pj_status pji_remote_open(struct pji_remote **out, const struct pji_run_env *env
                           const struct pji_study *study, struct pji_store *store,
                           struct pj_error *err);
 void pji_remote_close(struct pji_remote *remote);
+/* At the end of a run: acknowledges once more what the agent still keeps of this study. A few
+ * tries; a later resume would do it too. */
+void pji_remote_settle(struct pji_remote *remote);
 
 /* As pji_trial_run, on the testbed. A trial that is `running` in the store is gone on with. When
  * the agent cannot be reached before an attempt began, outcome->agent_lost is set and the trial

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SUBMISSIONS_MOST = 3 };
+enum { SUBMISSIONS_MOST = 3, SETTLE_TRIES = 10 };
 
 /* Beyond the limits of the study: hashing and storing on the testbed. */
 #define SLACK_NS (60 * PJI_NS_PER_S)
@@ -130,27 +130,70 @@ static pj_status settle(struct pji_remote *remote, const struct pji_job_id *id, 
     return PJ_OK;
 }
 
-static pj_status housekeep(struct job *j, struct pj_error *err)
+/* keep: the attempt that is wanted. */
+static pj_status settle_all(struct pji_remote *remote, const struct pji_job_id *keep,
+                            const json_t *jobs, struct pj_error *err)
 {
-    struct pji_remote *remote = j->remote;
-    char path[64];
-    json_t *answer = NULL;
-    long http_status = 0;
-    snprintf(path, sizeof path, "/v1/studies/%s/jobs", remote->study_id);
-    struct pji_remote_call call = {.method = "GET", .path = path};
-    pj_status status = pji_remote_insist(remote, &call, &http_status, &answer, err);
-    const json_t *jobs = json_object_get(answer, "jobs");
+    pj_status status = PJ_OK;
     for (size_t i = 0; status == PJ_OK && i < json_array_size(jobs); i++) {
         struct pji_job_id id;
         const json_t *item = json_array_get(jobs, i);
         if (pji_job_id_get(item, &id, NULL) != PJ_OK || strcmp(id.study, remote->study_id) != 0)
             pji_log(remote->env->log, PJI_LOG_WARNING,
                     "the agent lists a job of another study: it is left alone");
-        else if (!pji_job_id_same(&id, &j->id))
+        else if (keep == NULL || !pji_job_id_same(&id, keep))
             status = settle(remote, &id, item, err);
     }
+    return status;
+}
+
+static pj_status housekeep(struct job *j, struct pj_error *err)
+{
+    char path[64];
+    json_t *answer = NULL;
+    long http_status = 0;
+    snprintf(path, sizeof path, "/v1/studies/%s/jobs", j->remote->study_id);
+    struct pji_remote_call call = {.method = "GET", .path = path};
+    pj_status status = pji_remote_insist(j->remote, &call, &http_status, &answer, err);
+    if (status == PJ_OK)
+        status = settle_all(j->remote, &j->id, json_object_get(answer, "jobs"), err);
     json_decref(answer);
     return status;
+}
+
+static pj_status find_any_running(void *context, int64_t attempt, int64_t trial_id,
+                                  struct pj_error *err)
+{
+    (void)attempt;
+    (void)trial_id;
+    (void)err;
+    *(bool *)context = true;
+    return PJ_OK;
+}
+
+void pji_remote_settle(struct pji_remote *remote)
+{
+    char path[64];
+    bool running = false;
+    struct pj_error err = {0};
+    snprintf(path, sizeof path, "/v1/studies/%s/jobs", remote->study_id);
+    struct pji_remote_call call = {.method = "GET", .path = path, .always = true};
+    /* an attempt that is still running belongs to a resume */
+    if (pji_store_each_running(remote->store, find_any_running, &running, &err) != PJ_OK || running)
+        return;
+    for (int try = 0; try < SETTLE_TRIES; try++) {
+        json_t *answer = NULL;
+        long http_status = 0;
+        remote->trouble_ns = 0;
+        pji_error_clear(&err);
+        pj_status status = pji_remote_ask(remote, &call, &http_status, &answer, &err);
+        bool settled = status == PJ_OK && json_array_size(json_object_get(answer, "jobs")) == 0;
+        if (status == PJ_OK)
+            status = settle_all(remote, NULL, json_object_get(answer, "jobs"), &err);
+        json_decref(answer);
+        if (settled || pji_remote_breathe(remote, &err) != PJ_OK)
+            return;
+    }
 }
 
 /* ---- submitting ---- */

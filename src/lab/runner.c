@@ -272,6 +272,8 @@ pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *s
     if (status == PJ_OK)
         summarise(&rows, summary);
     rows_fini(&rows);
+    if (run_env.remote != NULL && status == PJ_OK && !summary->agent_lost)
+        pji_remote_settle(run_env.remote);
     pji_remote_close(run_env.remote);
     pji_digest_cache_fini(&digests);
     return status;

@@ -339,8 +339,7 @@ static pj_status start_daemon(struct pji_server *server, const union any_address
         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, server, MHD_OPTION_CONNECTION_LIMIT,
         c->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, c->per_address,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_CONNECTION,
-        MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
-        MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+        MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     if (server->daemon == NULL)
         return pji_fail_errno(err, errno != 0 ? errno : EIO,
                               "cannot listen on %s port %lld%s: choose another with --listen",
