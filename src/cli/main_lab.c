@@ -10,8 +10,17 @@
 
 /* One row for each subcommand, in the order of `perjoule help`. */
 static const struct pji_command *const commands[] = {
-    &pji_cmd_check,  &pji_cmd_run,     &pji_cmd_resume, &pji_cmd_status,     &pji_cmd_export,
-    &pji_cmd_report, &pji_cmd_analyse, &pji_cmd_agent,  &pji_cmd_import_raw, NULL,
+    &pji_cmd_check,
+    &pji_cmd_run,
+    &pji_cmd_resume,
+    &pji_cmd_status,
+    &pji_cmd_export,
+    &pji_cmd_report,
+    &pji_cmd_analyse,
+    &pji_cmd_agent,
+    &pji_cmd_import_raw,
+    &pji_cmd_audit,
+    NULL,
 };
 
 int main(int argc, char **argv)
