@@ -23,31 +23,47 @@ static const char *decimal(int64_t u6, char out[32])
 
 /* ---- for people ---- */
 
+/* For three decimals, without a "-0.000"; a power is told as the mean of the runs, others as sums.
+ */
+static double shown(const struct pji_audit_column *column, int64_t u6)
+{
+    double n = column->quantity == PJI_QUANTITY_POWER ? (double)column->n_compared : 1;
+    double value = n > 0 ? (double)u6 / 1e6 / n : 0;
+    return fabs(value) < 0.0005 ? 0 : value;
+}
+
+static double small(int64_t u6)
+{
+    return u6 > -500 && u6 < 500 ? 0 : (double)u6 / 1e6;
+}
+
 static void add_share(struct pji_str *out, int64_t part_u6, int64_t whole_u6)
 {
+    double share = whole_u6 != 0 ? 100 * (double)part_u6 / (double)whole_u6 : 0;
     if (whole_u6 != 0)
-        pji_str_addf(out, "  %+9.3f %%", 100 * (double)part_u6 / (double)whole_u6);
+        pji_str_addf(out, "  %+9.3f %%", fabs(share) < 0.0005 ? 0 : share);
 }
 
 static void summary_text(const struct pji_audit_column *column, struct pji_str *out)
 {
     const char *unit = units[column->quantity];
     int64_t difference_u6 = column->published_u6 - column->recomputed_u6;
-    pji_str_addf(out, "\n%s (%s), %zu runs", column->name, pji_quantity_names[column->quantity],
-                 column->n_compared);
+    pji_str_addf(out, "\n%s (%s), %s of %zu runs", column->name,
+                 pji_quantity_names[column->quantity],
+                 column->quantity == PJI_QUANTITY_POWER ? "mean" : "sum", column->n_compared);
     if (column->computed[0] != '\0')
         pji_str_addf(out, "\n  published as          %s", column->computed);
     pji_str_addf(out, "\n  published             %18.3f %s\n  recomputed            %18.3f %s\n",
-                 (double)column->published_u6 / 1e6, unit, (double)column->recomputed_u6 / 1e6,
+                 shown(column, column->published_u6), unit, shown(column, column->recomputed_u6),
                  unit);
-    pji_str_addf(out, "  difference            %+18.3f %s", (double)difference_u6 / 1e6, unit);
+    pji_str_addf(out, "  difference            %+18.3f %s", shown(column, difference_u6), unit);
     add_share(out, difference_u6, column->recomputed_u6);
     pji_str_add(out, "  of these:\n");
     for (size_t c = 0; c < PJI_CAUSES; c++) {
         if (column->n_cause[c] == 0 && c != PJI_CAUSE_UNEXPLAINED)
             continue;
         pji_str_addf(out, "    %-20s%+18.3f %s", pji_causes[c].code,
-                     (double)column->sum_u6[c] / 1e6, unit);
+                     shown(column, column->sum_u6[c]), unit);
         add_share(out, column->sum_u6[c], column->recomputed_u6);
         pji_str_addf(out, "  %s (%zu runs)\n", pji_causes[c].meaning,
                      c == PJI_CAUSE_UNEXPLAINED ? column->n_unexplained : column->n_cause[c]);
@@ -74,8 +90,7 @@ static void rows_text(const struct pji_audit_column *column, struct pji_str *out
         }
         pji_str_addf(out, "  %-28s%15.3f%15.3f%9.3g%+15.3f%+15.3f%s%s\n", row->run,
                      (double)row->published_u6 / 1e6, (double)row->recomputed_u6 / 1e6, row->u,
-                     (double)row->difference_u6 / 1e6,
-                     (double)row->cause_u6[PJI_CAUSE_UNEXPLAINED] / 1e6,
+                     small(row->difference_u6), small(row->cause_u6[PJI_CAUSE_UNEXPLAINED]),
                      row->cause_u6[PJI_CAUSE_WRAP] != 0 ? "  wrap" : "",
                      row->own_scheme ? "  computed another way than the others" : "");
     }
@@ -210,10 +225,11 @@ static json_t *column_json(const struct pji_audit_column *column)
     json_object_set_new(object, "column", json_string(column->name));
     json_object_set_new(object, "published_as", json_string(column->computed));
     json_object_set_new(object, "compared", json_integer((json_int_t)column->n_compared));
-    json_object_set_new(object, "published", amount(column->published_u6));
-    json_object_set_new(object, "recomputed", amount(column->recomputed_u6));
-    json_object_set_new(object, "difference", amount(column->published_u6 - column->recomputed_u6));
-    json_object_set_new(object, "causes", causes_json(column->sum_u6));
+    json_object_set_new(object, "published_sum", amount(column->published_u6));
+    json_object_set_new(object, "recomputed_sum", amount(column->recomputed_u6));
+    json_object_set_new(object, "difference_sum",
+                        amount(column->published_u6 - column->recomputed_u6));
+    json_object_set_new(object, "causes_sum", causes_json(column->sum_u6));
     json_object_set_new(object, "decimal_commas", json_integer((json_int_t)column->n_commas));
     json_object_set_new(object, "implausible", json_integer((json_int_t)column->n_implausible));
     json_object_set_new(object, "unexplained_runs",

@@ -92,8 +92,8 @@ struct pji_audit {
     size_t n_unmatched_rows;
 };
 
-/* The done runs of an imported study, from the raw files that it keeps; PJ_ECORRUPT when one of them
- * is not what was imported. pji_audit_fini in every case. */
+/* The done runs of an imported study, from the raw files that it keeps; PJ_ECORRUPT when one of
+ * them is not what was imported. pji_audit_fini in every case. */
 pj_status pji_audit_load(struct pji_audit *audit, struct pji_store *store, struct pj_error *err);
 /* Finds the row of each run; `runs` and n_runs are set by the caller. */
 pj_status pji_audit_match(struct pji_audit *audit, const struct pji_runs_table *table,

@@ -310,8 +310,8 @@ static pj_status prepare(struct import *im, struct pj_error *err)
         status = pji_raw_plan_make(&im->plan, &im->tree, options->runs_table, err);
     if (status != PJ_OK)
         return status;
-    pji_log(options->log, PJI_LOG_INFO, "%zu runs below %s; their treatments are from %s",
-            im->tree.n, im->tree.top, im->plan.origin);
+    pji_log(options->log, PJI_LOG_INFO, "%zu runs below %s; treatments: %s", im->tree.n,
+            im->tree.top, im->plan.origin);
     find_domains(im);
     im->outcomes = pji_zalloc(im->plan.n, sizeof *im->outcomes, err);
     return im->outcomes != NULL ? PJ_OK : PJ_ENOMEM;

@@ -75,20 +75,38 @@ static void take_powers(struct steps *s, struct pji_raw_modulus *out)
         fmax(STEP_FACTOR * pji_quantile_sorted(s->power_w, s->n_steps, STEP_HIGH), STEP_FLOOR_W);
 }
 
-/* The largest 2^-k J of which every value is a multiple, k from 10 to 24; 0: none. A double holds a
- * multiple of 2^-24 J up to 2^29 J exactly. */
-static double unit_of(const struct steps *s)
+/* Is every value a multiple of unit_j, rounded to whole uJ at worst? By chance that is so for one
+ * value in 1 / (1 uJ / unit_j). */
+static bool fits_unit(const struct steps *s, double unit_j)
 {
+    double slack = 0.51e-6 / unit_j;
     size_t n = 0;
-    int k = 10;
-    for (size_t i = 0; i < s->n && k <= 24; i++) {
-        if (isnan(s->values[i]) || s->values[i] == 0)
+    for (size_t i = 0; i < s->n; i++) {
+        double units = s->values[i] / unit_j;
+        if (isnan(units) || units == 0)
             continue;
         n++;
-        while (k <= 24 && ldexp(s->values[i], k) != floor(ldexp(s->values[i], k)))
-            k++;
+        if (fabs(units - round(units)) > slack)
+            return false;
     }
-    return n >= 16 && k <= 24 ? ldexp(1, -k) : 0;
+    return n >= 16;
+}
+
+/* The largest 2^-k J of which all values are multiples; 0: none. Below 2^-16 J rounding to uJ
+ * leaves too little to tell. */
+static double unit_of(const struct steps *s)
+{
+    for (int k = 10; k <= 16; k++) {
+        if (fits_unit(s, ldexp(1, -k)))
+            return ldexp(1, -k);
+    }
+    return 0;
+}
+
+/* powercap's units, as the kernel rounds them: 2^-14 J and 2^-16 J in whole nJ. */
+static bool of_powercap(const struct steps *s)
+{
+    return fits_unit(s, 61.035e-6) || fits_unit(s, 15.258e-6);
 }
 
 static bool possible(const struct steps *s, double step_j, double gap_s)
@@ -110,13 +128,11 @@ static size_t explained(const struct steps *s, double modulus_j)
 }
 
 /* Of two candidates that explain as much: is `a` better than `b`? */
-static bool better(double a, double b, double unit_j)
+static bool better(double a, double b, bool powercap)
 {
     bool close = fabs(a - b) < 0.01 * b;
-    if (!close)
-        return a < b;
-    bool a_binary = log2(a) == floor(log2(a));
-    return unit_j > 0 ? a_binary : !a_binary;
+    bool binary = log2(a) == floor(log2(a));
+    return close ? binary != powercap : a < b;
 }
 
 static double candidate(size_t i)
@@ -126,11 +142,12 @@ static double candidate(size_t i)
 
 static void choose(const struct steps *s, struct pji_raw_modulus *out)
 {
+    bool powercap = out->falls > 0 && !(out->unit_j > 0) && of_powercap(s);
     for (size_t i = 0; i < N_CANDIDATES && out->falls > 0; i++) {
         double modulus_j = candidate(i);
         size_t wraps = explained(s, modulus_j);
         if (wraps > out->wraps ||
-            (wraps > 0 && wraps == out->wraps && better(modulus_j, out->modulus_j, out->unit_j))) {
+            (wraps > 0 && wraps == out->wraps && better(modulus_j, out->modulus_j, powercap))) {
             out->wraps = wraps;
             out->modulus_j = modulus_j;
         }

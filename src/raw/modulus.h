@@ -5,10 +5,10 @@
  * ESU; the unit is 2^-ESU J), so that it wraps at 2^(32-ESU) J: 262 144 J for the usual 2^-14 J.
  * Through powercap it wraps at max_energy_range_uj, a little less. A modulus explains a fall of the
  * counter when the step that it gives is possible: not negative, and no more power than three times
- * the highest that the counter shows elsewhere in this file. Taken is the modulus that explains
- * most falls, of equals the smallest; of two that differ by less than what the step can tell (2^18
- * J and powercap's range) the one that fits the counter's unit. What no modulus explains is a
- * reset.
+ * what the counter usually shows at most in this file (500 W are always possible). Taken is the
+ * modulus that explains most falls, of equals the smallest; of two that differ by less than the
+ * step can tell (2^18 J and powercap's range) the one that fits the counter's unit, and 2^18 J
+ * where that cannot be seen. What no modulus explains is a reset.
  */
 #ifndef PJI_RAW_MODULUS_H
 #define PJI_RAW_MODULUS_H

@@ -116,8 +116,8 @@ static pj_status name_without_table(struct naming *naming, struct pji_raw_plan *
         naming->known[i] = true;
         status = name_run(naming, i, text, err);
     }
-    plan->origin = pji_dup(fits ? "the plan of the GreenLab study, by the run numbers"
-                                : "nothing: no table of the runs was found (--runs FILE)",
+    plan->origin = pji_dup(fits ? "by the plan of the GreenLab study and the numbers of the runs"
+                                : "not known: no table of the runs was found (--runs FILE)",
                            err);
     return status == PJ_OK && plan->origin == NULL ? PJ_ENOMEM : status;
 }

@@ -197,6 +197,8 @@ static pj_status number_after(const struct pji_raw_source *source, const char **
     at += strlen(words);
     size_t len = strcspn(at, " \r\n");
     *text = at + len;
+    if (len == 0)
+        return PJ_ENOTFOUND;
     return pji_raw_parse(source, at, len, value, err);
 }
 

@@ -68,12 +68,22 @@ static void test_odd_ranges(void **state)
     (void)state;
     double values[N];
     int64_t t_ns[N];
-    make(values, t_ns, 262143.328850 - 900, 60, 262143.328850, 1e-6);
+    make(values, t_ns, 262143.328850 - 900, 60, 262143.328850, 61.035e-6);
     assert_true(find(values, t_ns).modulus_j == 262143.328850);
     make(values, t_ns, 262144 - 900, 60, 262144, ldexp(1, -14));
     assert_true(find(values, t_ns).modulus_j == 262144);
-    make(values, t_ns, 65532.610987 - 900, 60, 65532.610987, 1e-6);
+    make(values, t_ns, 65532.610987 - 900, 60, 65532.610987, 15.258e-6);
     assert_true(find(values, t_ns).modulus_j == 65532.610987);
+    make(values, t_ns, 4294.967296 - 900, 60, 4294.967296, 1e-6);
+    assert_true(find(values, t_ns).modulus_j == 4294.967296);
+    /* a file that shows three decimals only: the unit cannot be seen */
+    make(values, t_ns, 65536 - 900, 60, 65536, 1e-3);
+    assert_true(find(values, t_ns).modulus_j == 65536);
+    /* whole uJ of binary units */
+    make(values, t_ns, 262144 - 900, 60, 262144, ldexp(1, -14));
+    for (int i = 0; i < N; i++)
+        values[i] = round(values[i] * 1e6) / 1e6;
+    assert_true(find(values, t_ns).modulus_j == 262144);
 }
 
 static void test_no_fall(void **state)
