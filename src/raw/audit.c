@@ -30,9 +30,11 @@ const struct pji_cause_def pji_causes[PJI_CAUSES] = {
 static int matched_first(const void *x, const void *y)
 {
     const struct pji_audit_run *a = x, *b = y;
-    if (a->row != b->row)
-        return a->row > b->row ? 1 : -1;
-    return strcmp(a->name, b->name);
+    bool a_none = a->row == SIZE_MAX, b_none = b->row == SIZE_MAX;
+    if (a_none != b_none)
+        return a_none ? 1 : -1;
+    int order = pji_raw_natural(a->name, b->name);
+    return order != 0 ? order : strcmp(a->name, b->name);
 }
 
 pj_status pji_audit_match(struct pji_audit *audit, const struct pji_runs_table *table,
@@ -45,8 +47,8 @@ pj_status pji_audit_match(struct pji_audit *audit, const struct pji_runs_table *
     for (size_t i = 0; i < audit->n_runs; i++) {
         struct pji_audit_run *run = &audit->runs[i];
         run->row = pji_runs_table_row(table, 0, run->name, run->run, run->repetition);
-        if (run->row < rows && audit->row_used[run->row])
-            run->row = rows; /* two folders of one key: the row is the first one's */
+        if (run->row == rows || audit->row_used[run->row])
+            run->row = SIZE_MAX; /* of two folders of one key the row is the first one's */
         if (run->row < rows) {
             audit->row_used[run->row] = true;
             size_t again =

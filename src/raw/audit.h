@@ -80,7 +80,7 @@ struct pji_audit_run { /* of the study */
     char *name;
     int64_t run, repetition;
     struct pji_terms terms;
-    size_t row; /* of the table; rows of the table when unmatched */
+    size_t row; /* of the table; SIZE_MAX when unmatched */
 };
 
 struct pji_audit {
