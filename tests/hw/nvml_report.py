@@ -14,6 +14,7 @@ import time
 
 PERJOULE, LOG, OUT = sys.argv[1:4]
 SHORT = "--short" in sys.argv
+ONLY = os.environ.get("ONLY", "").split()  # names of parts
 HERE = os.path.dirname(os.path.abspath(__file__))
 LOAD = [sys.executable, os.environ.get("GPU_LOAD", os.path.join(HERE, "nvml_load.py"))]
 T95 = {5: 2.571, 7: 2.365, 11: 2.201}
@@ -273,9 +274,11 @@ def main():
     parts = [devices, start, cost]
     if have_load():
         parts += [energy, readers, stall, slowdown]
-    else:
+    elif not ONLY:
         print("(no PyTorch with CUDA: only the parts without load)")
     for part in parts:
+        if ONLY and part.__name__ not in ONLY:
+            continue
         try:
             part()
         except Exception as error:  # one part that fails must not hide the others
