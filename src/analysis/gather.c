@@ -77,6 +77,7 @@ static pj_status on_energy(void *context, const struct pji_energy_row *row, stru
     struct pji_gathered_energy *e = &t->energies[t->n_energies++];
     *e = (struct pji_gathered_energy){
         .energy = row->energy, .total = total, .task = pji_dup(row->task, err)};
+    snprintf(e->domain, sizeof e->domain, "%s", row->domain);
     return e->task != NULL ? PJ_OK : PJ_ENOMEM;
 }
 

@@ -14,6 +14,7 @@ struct pji_gathered_metric {
 
 struct pji_gathered_energy {
     char *task;
+    char domain[48];
     bool total; /* of the measured window; else one channel that is in it */
     struct pj_energy energy;
 };

@@ -14,4 +14,9 @@ pj_status pji_summary_compare(struct pji_summary *summary, const struct pji_gath
 pj_status pji_summary_basis(struct pji_summary *summary, const struct pji_gathered *g,
                             struct pji_store *store, struct pj_error *err);
 
+/* Trials, their values and the energy by domain, for the tables and pictures of all records. */
+pj_status pji_summary_records(struct pji_summary *summary, const struct pji_gathered *g,
+                              struct pj_error *err);
+void pji_summary_records_fini(struct pji_summary *summary);
+
 #endif

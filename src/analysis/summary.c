@@ -210,6 +210,8 @@ pj_status pji_summary_make(struct pji_summary *summary, struct pji_store *store,
         status = pji_summary_compare(summary, &g, err);
     if (status == PJ_OK)
         status = pji_summary_basis(summary, &g, store, err);
+    if (status == PJ_OK)
+        status = pji_summary_records(summary, &g, err);
     pji_gathered_fini(&g);
     if (status != PJ_OK)
         pji_summary_fini(summary);
@@ -270,6 +272,7 @@ void pji_summary_fini(struct pji_summary *summary)
         free(summary->gates[i].detail);
     }
     free(summary->gates);
+    pji_summary_records_fini(summary);
     pairs_fini(summary->factors, summary->n_factors);
     pairs_fini(summary->facts, summary->n_facts);
     pairs_fini(summary->sensors, summary->n_sensors);

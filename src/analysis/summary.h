@@ -66,6 +66,33 @@ struct pji_fired_gate {
     int64_t first_trial, last_trial;
 };
 
+/* A trial of the plan, in planned order. */
+struct pji_trial_line {
+    int64_t trial, attempt, block; /* attempt 0: none yet */
+    size_t treatment;
+    enum pji_trial_state state;
+    char *reason;
+};
+
+/* One figure of one done trial: what every mean and ratio is made of. */
+struct pji_record {
+    size_t line; /* index of its trial */
+    char *task, *name;
+    double value; /* NaN: missing, with a reason */
+    double u_ind, u_com;
+    char origin[16];
+    char reason[PJ_REASON];
+};
+
+/* Mean energy of the headline task's window by domain: index treatment * n_domains + domain; NaN
+ * where a trial has no value of that domain. */
+struct pji_domains {
+    char *task;
+    char **names;
+    size_t n;
+    double *energy_j;
+};
+
 struct pji_pair {
     char *key, *value;
 };
@@ -88,6 +115,12 @@ struct pji_summary {
     size_t n_sensors;
     struct pji_pair *failures; /* trial number → reason */
     size_t n_failures;
+    struct pji_trial_line *lines;
+    size_t n_lines;
+    struct pji_record *records; /* by trial in planned order, as stored */
+    size_t n_records;
+    struct pji_domains *domains; /* one for each task with energies */
+    size_t n_domains;
     char total_label[64]; /* "machine", "modelled, not measured", … */
     char total_set[512];  /* channels of the total */
     size_t done, failed, invalid, open;

@@ -15,6 +15,7 @@ extern const struct pji_command pji_cmd_resume;
 extern const struct pji_command pji_cmd_status;
 extern const struct pji_command pji_cmd_export;
 extern const struct pji_command pji_cmd_report;
+extern const struct pji_command pji_cmd_verify;
 extern const struct pji_command pji_cmd_analyse;
 
 #endif

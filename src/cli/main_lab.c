@@ -16,6 +16,7 @@ static const struct pji_command *const commands[] = {
     &pji_cmd_status,
     &pji_cmd_export,
     &pji_cmd_report,
+    &pji_cmd_verify,
     &pji_cmd_analyse,
     &pji_cmd_agent,
     &pji_cmd_import_raw,

@@ -27,6 +27,7 @@ static const struct {
     {"export", "write the results of a study as CSV or JSON"},
     {"report", "analyse a study and write its report"},
     {"audit", "compare published figures with a study's and explain the differences by cause"},
+    {"verify", "recompute every number of a report from the records"},
     {"analyse", "statistics of a table or a study: groups, linear and mixed models"},
     {"agent", "run trials on this machine for an orchestrator elsewhere"},
 };

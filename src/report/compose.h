@@ -5,12 +5,39 @@
 #include "analysis/summary.h"
 #include "report/doc.h"
 
-/* The answer first, then what it rests on. `has_pictures`: the figures below exist. */
-void pji_report_compose(struct pji_doc *doc, const struct pji_summary *summary, bool has_trace_plot,
-                        bool has_distribution);
+/* Which pictures exist. */
+struct pji_drawn {
+    bool distribution, ratios, domains, choice, trace;
+    size_t steps;         /* of the trace */
+    const char *why_none; /* NULL, or why there are no pictures at all */
+};
+
+/* The answer first, then what it rests on. */
+void pji_report_compose(struct pji_doc *doc, const struct pji_summary *summary,
+                        const struct pji_drawn *drawn);
+/* Its parts, in order. */
+void pji_report_add_tables(struct pji_doc *doc, const struct pji_summary *s,
+                           const struct pji_drawn *drawn);
+void pji_report_add_basis(struct pji_doc *doc, const struct pji_summary *s);
+void pji_report_add_methods(struct pji_doc *doc, const struct pji_summary *s);
+void pji_report_add_records(struct pji_doc *doc, const struct pji_summary *s);
 
 /* The task whose energy is the study's headline: the first one with a per-token figure, else the
  * first with an energy; NULL: none. *name gets the figure. */
 const char *pji_report_headline(const struct pji_summary *summary, const char **name);
+/* Tasks in order of appearance; "" for studies without tasks. NULL past the last. */
+const char *pji_report_task(const struct pji_summary *s, size_t index);
+
+/* "0.1234 [0.120, 0.127]" with as many digits as the interval deserves. */
+void pji_report_interval(char *text, size_t size, double value, double lo, double hi);
+const char *pji_report_verdict(const struct pji_comparison *c);
+
+/* Sources of what is added next (pji_doc_source). */
+#define PJI_EVERY_TREATMENT ((size_t)-1)
+void pji_report_from_figure(struct pji_doc *doc, const struct pji_figure *f);
+void pji_report_from_comparison(struct pji_doc *doc, const struct pji_summary *s,
+                                const struct pji_comparison *c);
+void pji_report_from_trials(struct pji_doc *doc, const struct pji_summary *s, const char *statistic,
+                            size_t treatment, bool only_done);
 
 #endif

@@ -27,6 +27,13 @@ void pji_doc_fini(struct pji_doc *doc)
         free(b->id);
         free(b->text);
     }
+    for (size_t i = 0; i < doc->n_sources; i++) {
+        free(doc->sources[i].statistic);
+        free(doc->sources[i].figure);
+        free(doc->sources[i].task);
+        free(doc->sources[i].trials);
+    }
+    free(doc->sources);
     free(doc->blocks);
     *doc = (struct pji_doc){0};
 }
@@ -39,7 +46,7 @@ static struct pji_block *add_block(struct pji_doc *doc, enum pji_block_kind kind
     if (doc->status != PJ_OK)
         return NULL;
     struct pji_block *block = &doc->blocks[doc->n++];
-    *block = (struct pji_block){.kind = kind};
+    *block = (struct pji_block){.kind = kind, .source = doc->source};
     return block;
 }
 
@@ -49,6 +56,74 @@ static char *copy(struct pji_doc *doc, const char *text)
     if (dup == NULL)
         doc->status = PJ_ENOMEM;
     return dup;
+}
+
+void pji_doc_name(struct pji_doc *doc, const char *id)
+{
+    if (doc->status == PJ_OK && doc->n > 0 && doc->blocks[doc->n - 1].id == NULL)
+        doc->blocks[doc->n - 1].id = copy(doc, id);
+}
+
+static bool same_source(const struct pji_source *s, const char *statistic, const char *figure,
+                        const char *task, const int64_t *trials, size_t n)
+{
+    return s->n_trials == n && strcmp(s->statistic, statistic) == 0 &&
+           strcmp(s->figure, figure) == 0 && strcmp(s->task, task) == 0 &&
+           (n == 0 || memcmp(s->trials, trials, n * sizeof *trials) == 0);
+}
+
+void pji_doc_source(struct pji_doc *doc, const char *statistic, const char *figure,
+                    const char *task, const int64_t *trials, size_t n)
+{
+    if (doc->status != PJ_OK)
+        return;
+    for (size_t i = 0; i < doc->n_sources; i++) {
+        if (same_source(&doc->sources[i], statistic, figure, task, trials, n)) {
+            doc->source = i + 1;
+            return;
+        }
+    }
+    doc->status = pji_array_reserve(&doc->sources, &doc->cap_sources, doc->n_sources + 1,
+                                    sizeof *doc->sources, NULL);
+    if (doc->status != PJ_OK)
+        return;
+    struct pji_source *s = &doc->sources[doc->n_sources++];
+    *s = (struct pji_source){.statistic = copy(doc, statistic),
+                             .figure = copy(doc, figure),
+                             .task = copy(doc, task),
+                             .trials = pji_zalloc(n + 1, sizeof *trials, NULL),
+                             .n_trials = n};
+    if (s->trials == NULL)
+        doc->status = PJ_ENOMEM;
+    else if (n > 0)
+        memcpy(s->trials, trials, n * sizeof *trials);
+    doc->source = doc->n_sources;
+}
+
+void pji_doc_no_source(struct pji_doc *doc)
+{
+    doc->source = 0;
+}
+
+void pji_doc_source_text(const struct pji_doc *doc, size_t source, struct pji_str *out)
+{
+    enum { SHOWN = 12 };
+    if (source == 0 || source > doc->n_sources)
+        return;
+    const struct pji_source *s = &doc->sources[source - 1];
+    pji_str_add(out, s->statistic);
+    if (s->figure[0] != '\0')
+        pji_str_addf(out, " of %s", s->figure);
+    if (s->task[0] != '\0')
+        pji_str_addf(out, ", task %s", s->task);
+    for (size_t i = 0; i < s->n_trials && i < SHOWN; i++)
+        pji_str_addf(out, "%s%lld",
+                     i > 0             ? ", "
+                     : s->n_trials > 1 ? ", trials "
+                                       : ", trial ",
+                     (long long)s->trials[i]);
+    if (s->n_trials > SHOWN)
+        pji_str_addf(out, " and %zu more", s->n_trials - SHOWN);
 }
 
 static char *formatted(struct pji_doc *doc, const char *format, va_list args)
@@ -132,7 +207,7 @@ static struct pji_cell *add_cell(struct pji_doc *doc)
         pji_array_reserve(&b->cells, &b->cap_cells, b->n_cells + 1, sizeof *b->cells, NULL);
     if (doc->status != PJ_OK)
         return NULL;
-    b->cells[b->n_cells] = (struct pji_cell){0};
+    b->cells[b->n_cells] = (struct pji_cell){.source = doc->source};
     b->n_rows = b->n_cells / b->n_columns + 1;
     return &b->cells[b->n_cells++];
 }

@@ -30,3 +30,57 @@ const struct pji_figure_name *pji_figure_name_find(const char *name)
     }
     return NULL;
 }
+
+/* docs/metrics.md in one sentence each. */
+static const struct pji_definition definitions[] = {
+    {"j_per_token", "J/token",
+     "energy of the measured window divided by its output tokens; the prompt's work is in it"},
+    {"j_per_request", "J/request",
+     "energy of the measured window divided by the requests that succeeded"},
+    {"energy_j", "J/window",
+     "energy of the total's channels over the measured window, from the first request sent to the "
+     "last byte received"},
+    {"dur_s", "window, s", "length of the measured window"},
+    {"output_tok_per_s", "tok/s", "output tokens of the window divided by its length"},
+    {"ttft_s", "TTFT, s",
+     "time from sending a request to the first chunk with text, mean over the requests"},
+    {"tpot_s", "TPOT, s",
+     "time from the first to the last token divided by the output tokens less one, mean over the "
+     "requests with two tokens or more"},
+    {"accuracy_share", "accuracy",
+     "share of distinct items answered correctly; an unparsable answer counts as wrong"},
+    {"mean", "mean",
+     "arithmetic mean over the done trials of a treatment; its 95 % interval combines the scatter "
+     "of the repetitions with the common uncertainty of the instrument, which repetition does not "
+     "shrink (GUM G.4.1)"},
+    {"ratio", "ratio",
+     "geometric mean over the blocks of other / base; what the instruments share cancels, the rest "
+     "of their common uncertainty is combined with the scatter between blocks"},
+    {"accuracy", "accuracy",
+     "correct answers over distinct items with Wilson's 95 % interval, beside the share of the "
+     "commonest label"},
+    {"count", "count", "trials of the plan in a state"},
+    {"value", "value",
+     "the value of one trial, with its combined standard uncertainty where it rests on energy"},
+    {"gate", "gate", "trials in which a rule of the measurement fired (docs/gates.md)"},
+    {"agreement", "agreement",
+     "pairs of answers to one item in repetitions of one treatment, compared by the digest of "
+     "their text"},
+    {"domains", "energy by domain",
+     "mean over the done trials of the energy of each channel that the total adds"},
+    {"power", "power", "energy between two readings of the total divided by the time between them"},
+};
+
+const struct pji_definition *pji_definition_at(size_t i)
+{
+    return i < sizeof definitions / sizeof definitions[0] ? &definitions[i] : NULL;
+}
+
+const struct pji_definition *pji_definition_find(const char *key)
+{
+    for (size_t i = 0; pji_definition_at(i) != NULL; i++) {
+        if (strcmp(definitions[i].key, key) == 0)
+            return &definitions[i];
+    }
+    return NULL;
+}

@@ -16,6 +16,14 @@ struct pji_figure_name {
     const char *higher;
 };
 
+/* What a figure or a statistic is, in one sentence. */
+struct pji_definition {
+    const char *key, *title, *text;
+};
+/* The i-th definition: figures first, then statistics; NULL past the last. */
+const struct pji_definition *pji_definition_at(size_t i);
+const struct pji_definition *pji_definition_find(const char *key);
+
 /* The i-th figure in the order of the report; NULL past the last. */
 const struct pji_figure_name *pji_figure_name_at(size_t i);
 const struct pji_figure_name *pji_figure_name_find(const char *name);

@@ -1,41 +1,18 @@
-/* report/html.c - a report as one self-contained page: no script, no font, no address outside it.
- * Readable on a phone (tables scroll inside their own box), light and dark by the reader's setting,
- * and on paper. Pictures are embedded as data URIs (RFC 2397).
+/* report/html.c - a report as one self-contained page: no font and no address outside it, one small
+ * script without which it says the same. Pictures are embedded as data URIs (RFC 2397). A number
+ * from records is a link to its row in the list of sources, which leads on to the definition and to
+ * each trial.
  */
 #include "report/doc.h"
 
 #include "platform/durable.h"
+#include "report/figures.h"
+#include "report/page.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char style[] =
-    ":root{color-scheme:light dark;--ink:#1a1a1a;--soft:#5c5c5c;--line:#d5d5d5;--back:#fff;"
-    "--lead:#eef4fb;--warn:#fff4dc;--paper:#fff}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e8e8e8;--soft:#a8a8a8;--line:#444;"
-    "--back:#161616;--lead:#1d2a3a;--warn:#3a2f14}}\n"
-    "*{box-sizing:border-box}\n"
-    "body{margin:0 auto;padding:1rem;max-width:60rem;background:var(--back);color:var(--ink);"
-    "font:16px/1.5 system-ui,sans-serif}\n"
-    "h1{font-size:1.5rem;margin:.5rem 0}h2{font-size:1.15rem;margin:2rem 0 .5rem;"
-    "border-bottom:1px solid var(--line)}\n"
-    "p{margin:.6rem 0;overflow-wrap:anywhere}\n"
-    ".lead{background:var(--lead);padding:.8rem 1rem;border-radius:.4rem;font-size:1.1rem}\n"
-    ".warn{background:var(--warn);padding:.6rem 1rem;border-radius:.4rem}\n"
-    ".box{overflow-x:auto;margin:.6rem 0}\n"
-    "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\n"
-    "caption{text-align:left;color:var(--soft);padding:.2rem 0;caption-side:top}\n"
-    "th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:left;"
-    "vertical-align:top}\n"
-    "th{border-bottom:2px solid var(--line)}.r{text-align:right;white-space:nowrap}\n"
-    "figure{margin:1rem 0}figure img{width:100%;height:auto;background:var(--paper);"
-    "border-radius:.4rem}\n"
-    "figcaption{color:var(--soft);font-size:.9rem}\n"
-    "pre{overflow-x:auto;padding:.6rem 1rem;border:1px solid var(--line);border-radius:.4rem}\n"
-    "@media print{body{max-width:none;font-size:10pt;background:#fff;color:#000}"
-    "h2{break-after:avoid}table,figure{break-inside:avoid}.box{overflow:visible}}\n";
 
 static void escape(struct pji_str *out, const char *text)
 {
@@ -67,9 +44,84 @@ static void element(struct pji_str *out, const char *open, const char *text, con
     pji_str_add(out, close);
 }
 
+static bool is_word(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           (unsigned char)c >= 0x80;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Length of the number at text, 0: none. It ends where a word does not go on. */
+static size_t number_at(const char *text)
+{
+    size_t n = strspn(text, "0123456789");
+    if (n == 0)
+        return 0;
+    if (text[n] == '.' && is_digit(text[n + 1]))
+        n += 1 + strspn(text + n + 1, "0123456789");
+    if ((text[n] == 'e' || text[n] == 'E') &&
+        (is_digit(text[n + 1]) ||
+         ((text[n + 1] == '-' || text[n + 1] == '+') && is_digit(text[n + 2]))))
+        n += 2 + strspn(text + n + 2, "0123456789");
+    if (strncmp(text, "95 %", 4) == 0) /* the level of every interval, no result */
+        return 0;
+    return is_word(text[n]) ? 0 : n;
+}
+
+/* The text with each of its numbers as a link to their source. */
+static void put_text(struct pji_str *out, const char *text, size_t source)
+{
+    struct pji_str part = {0};
+    const char *p = text;
+    while (source > 0 && *p != '\0') {
+        bool inside = p > text && is_word(p[-1]);
+        size_t n = inside ? 0 : number_at(p);
+        if (n == 0) {
+            pji_str_addc(&part, *p++);
+            continue;
+        }
+        escape(out, pji_str_text(&part));
+        pji_str_clear(&part);
+        pji_str_addf(out, "<a class=\"n\" href=\"#s%zu\">", source);
+        pji_str_addn(out, p, n);
+        pji_str_add(out, "</a>");
+        p += n;
+    }
+    escape(out, source > 0 ? pji_str_text(&part) : text);
+    pji_str_fini(&part);
+}
+
+static void element_from(struct pji_str *out, const char *open, const char *text, size_t source,
+                         const char *close)
+{
+    pji_str_add(out, open);
+    put_text(out, text, source);
+    pji_str_add(out, close);
+}
+
+/* A row is named by its first cell when that is another one than above. */
+static void open_row(struct pji_str *out, const struct pji_block *b, size_t first)
+{
+    const char *name = b->cells[first].text;
+    bool again = first >= b->n_columns && strcmp(b->cells[first - b->n_columns].text, name) == 0;
+    pji_str_add(out, "<tr");
+    if (b->row_mark[0] != '\0' && !again) {
+        pji_str_addf(out, " id=\"%s", b->row_mark);
+        escape(out, name);
+        pji_str_addc(out, '"');
+    }
+    pji_str_addc(out, '>');
+}
+
 static void put_table(struct pji_str *out, const struct pji_block *b)
 {
-    pji_str_addf(out, "<div class=\"box\"><table id=\"%s\">\n", b->id);
+    pji_str_add(out, "<div class=\"box\"><table id=\"");
+    escape(out, b->id);
+    pji_str_add(out, "\">\n");
     if (b->text[0] != '\0')
         element(out, "<caption>", b->text, "</caption>\n");
     pji_str_add(out, "<thead><tr>");
@@ -80,12 +132,62 @@ static void put_table(struct pji_str *out, const struct pji_block *b)
     for (size_t i = 0; b->n_columns > 0 && i < b->n_cells; i++) {
         size_t c = i % b->n_columns;
         if (c == 0)
-            pji_str_add(out, "<tr>");
-        element(out, b->columns[c].right ? "<td class=\"r\">" : "<td>", b->cells[i].text, "</td>");
+            open_row(out, b, i);
+        element_from(out, b->columns[c].right ? "<td class=\"r\">" : "<td>", b->cells[i].text,
+                     b->cells[i].source, "</td>");
         if (c + 1 == b->n_columns)
             pji_str_add(out, "</tr>\n");
     }
     pji_str_add(out, "</tbody></table></div>\n");
+}
+
+/* ---- sources and definitions ---- */
+
+static void put_key(struct pji_str *out, const char *key)
+{
+    const struct pji_definition *d = pji_definition_find(key);
+    if (d == NULL) {
+        escape(out, key);
+        return;
+    }
+    pji_str_addf(out, "<a href=\"#def-%s\">", d->key);
+    escape(out, d->title);
+    pji_str_add(out, "</a>");
+}
+
+static void put_source(struct pji_str *out, const struct pji_source *s, size_t number)
+{
+    pji_str_addf(out, "<tr id=\"s%zu\"><td class=\"r\">%zu</td><td>", number, number);
+    put_key(out, s->statistic);
+    pji_str_add(out, "</td><td>");
+    put_key(out, s->figure);
+    element(out, "</td><td>", s->task, "</td><td>");
+    for (size_t i = 0; i < s->n_trials; i++)
+        pji_str_addf(out, "%s<a href=\"#t%lld\">%lld</a>", i > 0 ? ", " : "",
+                     (long long)s->trials[i], (long long)s->trials[i]);
+    pji_str_add(out, "</td></tr>\n");
+}
+
+static void put_sources(struct pji_str *out, const struct pji_doc *doc)
+{
+    if (doc->n_sources > 0) {
+        pji_str_add(out, "<h2>Where the numbers come from</h2>\n<div class=\"box\">"
+                         "<table id=\"sources\">\n<caption>Each number above that is a link leads "
+                         "here: what it is, of which figure, over which trials.</caption>\n"
+                         "<thead><tr><th scope=\"col\" class=\"r\">source</th><th scope=\"col\">"
+                         "statistic</th><th scope=\"col\">figure</th><th scope=\"col\">task</th>"
+                         "<th scope=\"col\">trials</th></tr></thead>\n<tbody>\n");
+        for (size_t i = 0; i < doc->n_sources; i++)
+            put_source(out, &doc->sources[i], i + 1);
+        pji_str_add(out, "</tbody></table></div>\n");
+    }
+    pji_str_add(out, "<h2>Definitions</h2>\n<dl>\n");
+    for (size_t i = 0; pji_definition_at(i) != NULL; i++) {
+        pji_str_addf(out, "<dt id=\"def-%s\">", pji_definition_at(i)->key);
+        escape(out, pji_definition_at(i)->title);
+        element(out, "</dt><dd>", pji_definition_at(i)->text, "</dd>\n");
+    }
+    pji_str_add(out, "</dl>\n");
 }
 
 static pj_status add_base64(struct pji_str *out, const char *bytes, size_t len,
@@ -109,14 +211,15 @@ static pj_status put_figure(struct pji_str *out, const struct pji_block *b, cons
     struct pji_str path = {0};
     char *bytes = NULL;
     size_t len = 0;
-    pji_str_addf(&path, "%s/%s.svg", dir, b->id);
+    pji_str_addf(&path, "%s/%s.svg", dir != NULL ? dir : "", b->id);
     pj_status status = pji_str_ok(&path, err);
-    if (status == PJ_OK)
+    if (status == PJ_OK && dir != NULL)
         status = pji_read_file(pji_str_text(&path), (size_t)16 << 20, &bytes, &len, err);
     if (status == PJ_OK) {
-        element(out, "<figure><img alt=\"", b->text, "\" src=\"data:image/svg+xml;base64,");
-        status = add_base64(out, bytes, len, err);
-        element(out, "\">\n<figcaption>", b->text, "</figcaption></figure>\n");
+        element(out, "<figure><div><img alt=\"", b->text, "\" src=\"data:image/svg+xml;base64,");
+        status = dir != NULL ? add_base64(out, bytes, len, err) : PJ_OK;
+        element_from(out, "\"></div>\n<figcaption>", b->text, b->source,
+                     "</figcaption></figure>\n");
     }
     free(bytes);
     pji_str_fini(&path);
@@ -134,13 +237,13 @@ static pj_status put_block(struct pji_str *out, const struct pji_block *b, const
         element(out, "<h2>", b->text, "</h2>\n");
         break;
     case PJI_BLOCK_LEAD:
-        element(out, "<p class=\"lead\">", b->text, "</p>\n");
+        element_from(out, "<p class=\"lead\">", b->text, b->source, "</p>\n");
         break;
     case PJI_BLOCK_WARNING:
-        element(out, "<p class=\"warn\">", b->text, "</p>\n");
+        element_from(out, "<p class=\"warn\">", b->text, b->source, "</p>\n");
         break;
     case PJI_BLOCK_PARAGRAPH:
-        element(out, "<p>", b->text, "</p>\n");
+        element_from(out, "<p>", b->text, b->source, "</p>\n");
         break;
     case PJI_BLOCK_CODE:
         element(out, "<pre>", b->text, "</pre>\n");
@@ -163,9 +266,14 @@ pj_status pji_doc_html(const struct pji_doc *doc, const char *title, const char 
     pji_str_add(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
     element(out, "<title>", title, "</title>\n");
-    pji_str_addf(out, "<style>\n%s</style>\n</head>\n<body>\n", style);
+    pji_str_addf(out,
+                 "<meta name=\"generator\" content=\"perjoule %s\">\n<style>\n%s</style>\n"
+                 "</head>\n<body>\n<button id=\"theme\" type=\"button\" hidden>light / dark"
+                 "</button>\n",
+                 PJ_VERSION, pji_page_style);
     for (size_t i = 0; i < doc->n && status == PJ_OK; i++)
-        status = put_block(out, &doc->blocks[i], dir, err);
-    pji_str_add(out, "</body>\n</html>\n");
+        status = put_block(out, &doc->blocks[i], doc->no_images ? NULL : dir, err);
+    put_sources(out, doc);
+    pji_str_addf(out, "<script>\n%s</script>\n</body>\n</html>\n", pji_page_script);
     return status == PJ_OK ? pji_str_ok(out, err) : status;
 }

@@ -152,6 +152,8 @@ void pji_doc_text(const struct pji_doc *doc, int width, bool colour, struct pji_
     size_t columns = width > 40 ? (size_t)width : 40;
     for (size_t i = 0; i < doc->n; i++) {
         const struct pji_block *b = &doc->blocks[i];
+        if (b->page_only)
+            continue;
         if (i > 0 && b->kind != PJI_BLOCK_FIGURE && b->kind != PJI_BLOCK_DATA)
             pji_str_addc(out, '\n');
         switch (b->kind) {

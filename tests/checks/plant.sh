@@ -76,6 +76,11 @@ plots)
     echo 'const char planted[] = "plot $d0 using 1:2 smooth kdensity";' >>"$dir/src/report/picture.c"
     expect 'src/report/picture.c:[0-9]*: gnuplot must not compute' "$dir/tools/check-plots" "$dir"
     ;;
+page-script)
+    clean "$dir/tools/page-script" --check "$dir"
+    sed -i 's/"dark"/"dork"/' "$dir/src/report/page.ts"
+    expect 'page_script.c is not what' "$dir/tools/page-script" --check "$dir"
+    ;;
 json-units)
     printf 'void planted(json_t *o)\n{\n    json_object_set_new(o, "power", json_real(1));\n}\n' \
         >>"$dir/src/core/json.c"

@@ -46,7 +46,8 @@ static void html_escapes_everything(void **state)
     assert_int_equal(pji_doc_html(&doc, "<script>", "/nonexistent", &out, NULL), PJ_OK);
     const char *text = pji_str_text(&out);
     assert_null(strstr(text, "<study>"));
-    assert_null(strstr(text, "<script>"));
+    assert_null(strstr(text, "<title><script>"));
+    assert_non_null(strstr(text, "<title>&lt;script&gt;"));
     assert_non_null(strstr(text, "A &lt;study&gt; &amp; &quot;more&quot;"));
     assert_null(strstr(text, "http://")); /* self-contained: no address outside it */
     assert_null(strstr(text, "https://"));

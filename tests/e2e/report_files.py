@@ -1,0 +1,285 @@
+#!/usr/bin/python3
+"""report and verify as a user meets them: a study on the stub engine, its report twice, changed
+digits, no gnuplot.
+
+    report_files.py --build BUILD
+Output is TAP. Nothing outside a temporary folder is touched.
+"""
+import argparse
+import html.parser
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+STUDY = """\
+study: report <of> files & 50%
+question: Is it less?
+factors: {{concurrency: [1, 2]}}
+repetitions: 2
+order: {{seed: 7}}
+engine:
+  kind: llamacpp
+  server: [{server}, --ttft-ms, "5", --itl-ms, "2", --echo-after, "Answer: "]
+  model: {model}
+  slots: 2
+  context: 256
+  threads: 1
+load: {{kind: closed, concurrency: "${{concurrency}}"}}
+task:
+  - {{name: energy, items: items.jsonl, prompt: "{{text}}", max_tokens: 20, ignore_eos: true}}
+  - {{name: quiz, items: quiz.jsonl, prompt: "{{text}}", max_tokens: 8, gold: answer, choices: [yes, no]}}
+phases: {{warmup: 0s, idle: 0s, cooldown: 0s}}
+limits: {{engine_start: 10s, request: 5s, trial: 30s, engine_stop: 500ms, meter: 1s}}
+"""
+
+
+class Failed(Exception):
+    pass
+
+
+def check(condition, words):
+    if not condition:
+        raise Failed(words)
+
+
+class Page(html.parser.HTMLParser):
+    """Ids, links and sources of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.links, self.sources, self.open = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if "id" in attrs:
+            self.ids.append(attrs["id"])
+        if "href" in attrs:
+            self.links.append(attrs["href"])
+        if "src" in attrs:
+            self.sources.append(attrs["src"])
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        check(self.open and self.open[-1] == tag, "</%s> closes %s" % (tag, self.open[-3:]))
+        self.open.pop()
+
+
+class Bench:
+    def __init__(self, build):
+        self.perjoule = os.path.join(build, "src", "cli", "perjoule")
+        self.dir = tempfile.mkdtemp(prefix="perjoule-report-")
+        self.write("items.jsonl", "".join(
+            json.dumps({"id": str(i), "text": "item %d goes" % i}) + "\n" for i in range(4)))
+        self.write("quiz.jsonl", "".join(
+            json.dumps({"id": "q%d" % i, "text": "Is it %d? Answer: %s" % (i, a), "answer": a}) + "\n"
+            for i, a in enumerate(["yes", "no", "yes"])))
+        self.write("study.yaml", STUDY.format(
+            server=json.dumps(os.path.join(build, "tests", "stub", "stub_server")),
+            model=json.dumps(self.write("model.gguf", "a model that the stub does not read"))))
+        self.study = self.path("study")
+        self.run("run", "study.yaml", "--out", self.study, want=None)
+        self.run("report", self.study, "--out", self.path("report"), want=None)
+        self.report = self.path("report")
+        self.pictures = os.path.exists(os.path.join(self.report, "trace.svg"))
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(name)
+
+    def read(self, name):
+        with open(os.path.join(self.report, name), encoding="utf-8", newline="") as file:
+            return file.read()
+
+    def run(self, *words, want=0, cwd=None, **env):
+        all_env = dict(os.environ, PERJOULE_LIBEXEC=os.path.dirname(self.perjoule))
+        all_env.update(env)
+        done = subprocess.run([self.perjoule, *words], stdin=subprocess.DEVNULL, capture_output=True,
+                              cwd=cwd or self.dir, env=all_env, timeout=120, check=False)
+        done.text = done.stdout.decode() + done.stderr.decode()
+        if want is not None and done.returncode != want:
+            raise Failed("%r: exit code %d, not %d\n%s" % (words, done.returncode, want, done.text))
+        return done
+
+
+def tree(path):
+    found = {}
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as file:
+                found[os.path.relpath(os.path.join(folder, name), path)] = file.read()
+    return found
+
+
+def test_the_same_bytes_anywhere(bench):
+    first = tree(bench.report)
+    check(len(first) > 15, "files: %r" % sorted(first))
+    moved = bench.path("moved")
+    shutil.copytree(bench.study, os.path.join(moved, "elsewhere"))
+    bench.run("report", "elsewhere", "--out", "r", want=None, cwd=moved, TZ="Asia/Kathmandu",
+              LC_ALL="de_DE.UTF-8", LANG="tr_TR.UTF-8", COLUMNS="40")
+    second = tree(os.path.join(moved, "r"))
+    check(sorted(first) == sorted(second), "other files")
+    for name, text in first.items():
+        check(second[name] == text, "%s differs" % name)
+
+
+def test_verify_agrees(bench):
+    text = bench.run("verify", bench.report, bench.study).text
+    check("all as recomputed" in text, text)
+
+
+def test_changed_digits_are_found(bench):
+    rng = random.Random(4)
+    copy = bench.path("changed")
+    for name in ["report.html", "report.md", "figures.csv", "comparisons.tex", "methods.tex",
+                 "values.csv"] + (["distribution.svg"] if bench.pictures else []):
+        text = bench.read(name)
+        places = [m.start() for m in re.finditer("[0-9]", text)]
+        for place in rng.sample(places, 3):
+            shutil.rmtree(copy, ignore_errors=True)
+            os.mkdir(copy)
+            digit = str((int(text[place]) + 1 + rng.randrange(9)) % 10)
+            with open(os.path.join(copy, name), "w", encoding="utf-8", newline="") as file:
+                file.write(text[:place] + digit + text[place + 1:])
+            done = bench.run("verify", os.path.join(copy, name), bench.study, want=3)
+            check("printed" in done.text and "recomputed" in done.text and name in done.text,
+                  done.text)
+
+
+def test_a_changed_picture_is_found(bench):
+    if not bench.pictures:
+        return
+    for suffix in ("png", "pdf"):
+        path = os.path.join(bench.report, "trace." + suffix)
+        with open(path, "rb") as file:
+            good = file.read()
+        with open(path, "wb") as file:
+            file.write(good[:500] + bytes([good[500] ^ 1]) + good[501:])
+        text = bench.run("verify", bench.report, bench.study, want=3).text
+        with open(path, "wb") as file:
+            file.write(good)
+        check("trace." + suffix in text and "1 difference in 1 of" in text, text)
+
+
+def test_another_study_is_found(bench):
+    """The report of a study whose records say something else."""
+    other = bench.path("other")
+    shutil.copytree(bench.study, other)
+    sqlite = __import__("sqlite3").connect(os.path.join(other, "study.sqlite"))
+    sqlite.execute("UPDATE metric SET value = value * 1.001 WHERE name = 'dur_s'")
+    sqlite.commit()
+    sqlite.close()
+    text = bench.run("verify", os.path.join(bench.report, "figures.csv"), other, want=3).text
+    check("dur_s" in text and "trials" in text, text)
+
+
+def test_usage(bench):
+    for words in ([], [bench.report], [bench.report, "none"], ["none", bench.study],
+                  [bench.dir + "/study.yaml", bench.study], [bench.study, bench.study]):
+        done = bench.run("verify", *words, want=2)
+        check(done.stderr.startswith(b"perjoule: "), done.text)
+
+
+def test_the_page_is_whole(bench):
+    text = bench.read("report.html")
+    page = Page(text)
+    check(not page.open, "not closed: %r" % page.open)
+    check(len(page.ids) == len(set(page.ids)), "an id twice")
+    check(all(link.startswith("#") and link[1:] in page.ids for link in page.links), "a dead link")
+    check(all(src.startswith("data:") for src in page.sources), "a file outside the page")
+    check("http:" not in text and "https:" not in text and "//" not in
+          re.sub(r"data:[^\"]*|<style>.*?</style>|<script>.*?</script>|<td>.*?</td>", "", text,
+                 flags=re.S), "an address outside the page")
+    for table in ("comparisons", "records", "sources"):
+        check(table in page.ids, "no table " + table)
+    check("t1" in page.ids and "s1" in page.ids and "def-mean" in page.ids, "records and definitions")
+    row = re.search(r'<tr><td>J/token</td>.*</tr>', text).group(0)
+    check(row.count('class="n"') == 6, "a number without its record: " + row)
+
+
+def test_latex_is_balanced(bench):
+    names = [name for name in os.listdir(bench.report) if name.endswith(".tex")]
+    check("methods.tex" in names and "comparisons.tex" in names, "%r" % names)
+    for name in names:
+        text = "\n".join(l for l in bench.read(name).splitlines() if not l.startswith("%"))
+        text = text.replace("\\\\", "").replace("\\{", "").replace("\\}", "")
+        depth = 0
+        for char in text:
+            depth += {"{": 1, "}": -1}.get(char, 0)
+            check(depth >= 0, name + ": a brace closes nothing")
+        check(depth == 0, name + ": a brace stays open")
+        check(not re.search(r"(?<!\\)[#$%^~]", text), name + ": a character of TeX is not escaped")
+        for line in text.splitlines():
+            if " & " in line:
+                check(line.rstrip().endswith("\\") or line.count("&") > 0, line)
+        body = bench.read(name)
+        if "tabular" in body:
+            columns = re.search(r"\\begin\{tabular\}\{(.*)\}", body).group(1)
+            n = len(re.sub(r"p\{[^}]*\}", "p", columns))
+            for line in body.split("\\toprule")[1].splitlines():
+                if line.endswith("\\\\"):
+                    cells = len(re.findall(r"(?<!\\)&", line)) + 1
+                    check(cells == n, "%s: %d cells in %d columns: %s" % (name, cells, n, line))
+
+
+def test_without_gnuplot(bench):
+    bin_dir = bench.path("bin")
+    os.makedirs(bin_dir, exist_ok=True)
+    if not os.path.exists(os.path.join(bin_dir, "env")):
+        os.symlink(shutil.which("env"), os.path.join(bin_dir, "env"))
+    bare = bench.path("bare")
+    done = bench.run("report", bench.study, "--out", bare, want=None, PATH=bin_dir)
+    check(done.returncode in (0, 3) and b"gnuplot" in done.stderr, done.text)
+    files = os.listdir(bare)
+    check("report.html" in files and not [f for f in files if f.endswith((".svg", ".png", ".pdf"))],
+          "%r" % files)
+    with open(os.path.join(bare, "report.html"), encoding="utf-8") as file:
+        check("No pictures: gnuplot is missing" in file.read(), "the page does not say it")
+    bench.run("verify", bare, bench.study)
+    bench.run("verify", bare, bench.study, PATH=bin_dir)
+    if bench.pictures:  # drawn there, verified here without gnuplot: said, and not called valid
+        text = bench.run("verify", bench.report, bench.study, want=3, PATH=bin_dir).text
+        check("cannot be drawn again: gnuplot is missing" in text and "printed" not in text, text)
+        bench.run("verify", os.path.join(bench.report, "figures.csv"), bench.study, PATH=bin_dir)
+
+
+TESTS = [test_verify_agrees, test_the_same_bytes_anywhere, test_changed_digits_are_found,
+         test_a_changed_picture_is_found, test_another_study_is_found, test_usage,
+         test_the_page_is_whole, test_latex_is_balanced, test_without_gnuplot]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    bench = Bench(os.path.abspath(parser.parse_args().build))
+    bad = 0
+    print("1..%d" % len(TESTS), flush=True)
+    try:
+        for number, test in enumerate(TESTS, 1):
+            name = test.__name__[5:].replace("_", " ")
+            try:
+                test(bench)
+                print("ok %d - %s" % (number, name), flush=True)
+            except (Failed, OSError, subprocess.TimeoutExpired, AttributeError) as error:
+                bad += 1
+                print("not ok %d - %s" % (number, name))
+                for line in str(error).splitlines()[:30]:
+                    print("# " + line, flush=True)
+    finally:
+        shutil.rmtree(bench.dir, ignore_errors=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
