@@ -289,6 +289,20 @@ static pj_status check_items(const struct pji_order *order, const json_t *messag
     return status;
 }
 
+static pj_status check_times(const struct pji_order *order, const json_t *message,
+                             struct pj_error *err)
+{
+    char ours[PJI_SHA256_HEX];
+    const char *theirs = json_string_value(json_object_get(message, "times_sha256"));
+    if (order->study.times_path == NULL)
+        return PJ_OK;
+    pj_status status = pji_sha256_file(order->study.times_path, ours, err);
+    if (status == PJ_OK && (theirs == NULL || strcmp(ours, theirs) != 0))
+        status = pji_fail(err, PJ_EINVAL,
+                          "the times of the load are not the same on both machines: copy the file");
+    return status;
+}
+
 static void post_check(struct call *c)
 {
     struct pj_error err = {0};
@@ -304,6 +318,8 @@ static void post_check(struct call *c)
     }
     if (status == PJ_OK)
         status = check_items(&order, c->message, &err);
+    if (status == PJ_OK)
+        status = check_times(&order, c->message, &err);
     if (status == PJ_OK) {
         json_t *object = json_object();
         json_object_set_new(object, "treatments", json_integer(k.n));

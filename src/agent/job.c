@@ -94,7 +94,7 @@ pj_status pji_order_read(const struct pji_agent *agent, const json_t *message, b
     if (status == PJ_OK && with_trial)
         status = read_trial(message, order, err);
     if (status == PJ_OK)
-        status = pji_policy_items(&agent->policy, &order->study, err);
+        status = pji_policy_files(&agent->policy, &order->study, err);
     free(path);
     return status;
 }
@@ -252,6 +252,10 @@ static pj_status same_items(const json_t *message, const struct pji_workload *wo
                             "the items of task %s are not the same on both machines: copy the file",
                             name);
     }
+    const char *times = json_string_value(json_object_get(message, "times_sha256"));
+    if (workload->times.n > 0 && (times == NULL || strcmp(times, workload->times.sha256) != 0))
+        return pji_fail(err, PJ_EINVAL,
+                        "the times of the load are not the same on both machines: copy the file");
     return PJ_OK;
 }
 

@@ -70,6 +70,17 @@ static pj_status check_engine(const struct pji_policy *policy, const struct pji_
     return status;
 }
 
+static pj_status check_files(const struct pji_policy *policy, const struct pji_yaml *files,
+                             struct pj_error *err)
+{
+    if (files != NULL && files->kind != PJI_YAML_MAPPING)
+        return complain(policy, files, "this is a mapping of names to files", err);
+    for (size_t i = 0; files != NULL && i < files->n; i++)
+        if (files->items[i].kind != PJI_YAML_SCALAR || files->items[i].text[0] == '\0')
+            return complain(policy, &files->items[i], "a file is one path", err);
+    return PJ_OK;
+}
+
 static pj_status check_root(const struct pji_policy *policy, struct pj_error *err)
 {
     const struct pji_yaml *root = &policy->doc.root;
@@ -80,17 +91,15 @@ static pj_status check_root(const struct pji_policy *policy, struct pj_error *er
                         "an agent's configuration needs engines: a list of what may be run", err);
     pj_status status = PJ_OK;
     for (size_t i = 0; i < root->n && status == PJ_OK; i++)
-        if (strcmp(root->keys[i].text, "engines") != 0 && strcmp(root->keys[i].text, "tasks") != 0)
-            status = complain(policy, &root->keys[i], "known keys are engines and tasks", err);
+        if (strcmp(root->keys[i].text, "engines") != 0 &&
+            strcmp(root->keys[i].text, "tasks") != 0 && strcmp(root->keys[i].text, "times") != 0)
+            status =
+                complain(policy, &root->keys[i], "known keys are engines, tasks and times", err);
     for (size_t i = 0; i < engines->n && status == PJ_OK; i++)
         status = check_engine(policy, &engines->items[i], err);
-    const struct pji_yaml *tasks = pji_yaml_get(root, "tasks");
-    if (status == PJ_OK && tasks != NULL && tasks->kind != PJI_YAML_MAPPING)
-        status = complain(policy, tasks, "tasks is a mapping of names to items files", err);
-    for (size_t i = 0; tasks != NULL && i < tasks->n && status == PJ_OK; i++)
-        if (tasks->items[i].kind != PJI_YAML_SCALAR || tasks->items[i].text[0] == '\0')
-            status = complain(policy, &tasks->items[i], "an items file is one path", err);
-    return status;
+    if (status == PJ_OK)
+        status = check_files(policy, pji_yaml_get(root, "tasks"), err);
+    return status == PJ_OK ? check_files(policy, pji_yaml_get(root, "times"), err) : status;
 }
 
 pj_status pji_policy_read(struct pji_policy *policy, const char *path, struct pj_error *err)
@@ -249,25 +258,39 @@ static char *our_path(const struct pji_policy *policy, const char *path, struct 
     return out;
 }
 
-pj_status pji_policy_items(const struct pji_policy *policy, struct pji_study *study,
+/* The file that the configuration has below `key` for a name; caller frees. */
+static pj_status find_file(const struct pji_policy *policy, const char *key, const char *name,
+                           char **path, struct pj_error *err)
+{
+    char excerpt[PJI_EXCERPT];
+    const struct pji_yaml *files = pji_yaml_get(&policy->doc.root, key);
+    const struct pji_yaml *value = files != NULL ? pji_yaml_get(files, name) : NULL;
+    if (value == NULL)
+        return pji_fail(err, PJ_EACCESS, "this agent's configuration does not allow the %s '%s'",
+                        strcmp(key, "tasks") == 0 ? "items" : key,
+                        pji_excerpt(name, strlen(name), excerpt));
+    *path = our_path(policy, value->text, err);
+    return *path != NULL ? PJ_OK : PJ_ENOMEM;
+}
+
+pj_status pji_policy_files(const struct pji_policy *policy, struct pji_study *study,
                            struct pj_error *err)
 {
-    const struct pji_yaml *tasks = pji_yaml_get(&policy->doc.root, "tasks");
-    for (size_t i = 0; i < study->n_tasks; i++) {
+    char *path = NULL;
+    const struct pji_yaml *times =
+        study->load_node != NULL ? pji_yaml_get(study->load_node, "times") : NULL;
+    pj_status status = PJ_OK;
+    for (size_t i = 0; i < study->n_tasks && status == PJ_OK; i++) {
         struct pji_task_spec *spec = &study->tasks[i];
-        const struct pji_yaml *value = tasks != NULL ? pji_yaml_get(tasks, spec->items_path) : NULL;
-        char excerpt[PJI_EXCERPT];
-        if (value == NULL)
-            return pji_fail(err, PJ_EACCESS,
-                            "this agent's configuration does not allow the items '%s'",
-                            pji_excerpt(spec->items_path, strlen(spec->items_path), excerpt));
-        char *path = our_path(policy, value->text, err);
-        if (path == NULL)
-            return PJ_ENOMEM;
+        status = find_file(policy, "tasks", spec->items_path, &path, err);
+        if (status != PJ_OK)
+            break;
         free(spec->items_path);
         spec->items_path = path;
     }
-    return PJ_OK;
+    if (status == PJ_OK && times != NULL)
+        status = find_file(policy, "times", times->text, &study->times_path, err);
+    return status;
 }
 
 pj_status pji_policy_study_path(const struct pji_policy *policy, char **path, struct pj_error *err)

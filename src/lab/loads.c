@@ -276,6 +276,10 @@ pj_status pji_study_times(const struct pji_study *study, char **path, const char
     *unit_ns = unit ? unit_of(unit->text) : 1e9;
     if (!times)
         return PJ_OK;
+    if (study->times_path) {
+        *path = pji_dup(study->times_path, err);
+        return *path ? PJ_OK : PJ_ENOMEM;
+    }
     if (times->text[0] != '/')
         pji_str_addf(&text, "%s/", study->dir);
     pji_str_add(&text, times->text);

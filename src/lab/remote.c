@@ -249,6 +249,8 @@ json_t *pji_remote_study_json(const struct pji_study *study, const struct pji_wo
         json_array_append_new(items, item);
     }
     json_object_set_new(out, "items", items);
+    if (workload->times.n > 0)
+        json_object_set_new(out, "times_sha256", json_string(workload->times.sha256));
     return out;
 }
 

@@ -355,6 +355,7 @@ void pji_study_fini(struct pji_study *study)
     free_tasks(study);
     free_design(study);
     pji_executor_fini(&study->executor);
+    free(study->times_path);
     pji_yaml_fini(&study->doc);
     free(study->path);
     free(study->dir);

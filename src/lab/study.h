@@ -4,6 +4,10 @@
  * the whole value): the trial's level is filled in as text; $${ stands for a literal ${. Errors
  * carry file:line:column, the offending text and a suggestion; all of them are collected (at most
  * PJI_STUDY_PROBLEMS), the first one in the file is the pj_error.
+ *
+ * A study may come over the network (agent/): whatever in it names a file, a program or an address
+ * must pass agent/policy.c, which knows the settings of engines, items of tasks and times of the
+ * load.
  */
 #ifndef PJI_LAB_STUDY_H
 #define PJI_LAB_STUDY_H
@@ -91,6 +95,7 @@ struct pji_study {
     struct pji_phases phases;
     struct pji_limits limits;
     struct pji_executor executor;
+    char *times_path; /* used in the place of load's `times`; NULL: as written */
     struct pji_gate_limits gates;
     int64_t meter_interval_ns;
     struct pji_problems errors, warnings;

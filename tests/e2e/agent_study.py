@@ -220,6 +220,31 @@ class Study:
         code, words = rig.do("run", rig.write("items.yaml", changed), "--out", rig.path("no"))
         check(code == 2 and "the items 'other.jsonl'" in words, "%d: %s" % (code, words))
 
+    def times_of_the_load(self):
+        """The trace of an open loop is a file too: ours by name, and nobody else's."""
+        rig = self.fresh_agent()
+        rig.write("times.csv", "t\n0\n0.05\n0.1\n0.15\n")
+        def study(name):
+            with open(rig.study("trace.yaml", rig.executor()), encoding="utf-8") as file:
+                text = file.read().replace('{kind: closed, concurrency: "${concurrency}"}',
+                                           "{kind: trace, times: %s}" % name)
+            return rig.write("trace.yaml", text)
+        out = rig.path("trace")
+        code, words = rig.do("run", study("times.csv"), "--out", out)
+        check(code == 0, "%d: %s" % (code, words))
+        shutil.copy(rig.path("times.csv"), rig.path("elsewhere.csv"))
+        for name in ("elsewhere.csv", rig.path("times.csv")):
+            code, words = rig.do("run", study(name), "--out", rig.path("no"))
+            check(code == 2 and "does not allow the times" in words, "%d: %s" % (code, words))
+        os.mkdir(rig.path("here"))
+        shutil.copy(rig.path("items.jsonl"), rig.path("here/items.jsonl"))
+        rig.write("here/times.csv", "t\n0\n0.05\n0.1\n0.2\n")
+        with open(study("times.csv"), encoding="utf-8") as file:
+            other = rig.write("here/trace.yaml", file.read().replace("state/token",
+                                                                     rig.state + "/token"))
+        code, words = rig.do("run", other, "--out", rig.path("no"))
+        check(code == 2 and "not the same on both machines" in words, "%d: %s" % (code, words))
+
     def other_agents(self):
         rig = self.fresh_agent()
         study = rig.study("who.yaml", rig.executor(lost_after="300ms"), 1, 2, COMMAND_STUDY)
@@ -272,6 +297,7 @@ def main():
             ("Ctrl-C ends the trial on the testbed", study.interrupt),
             ("failures have the reasons that they have here", study.failures_come_home),
             ("what is not allowed is refused before anything is made", study.not_allowed),
+            ("the times of the load come from the testbed's own file", study.times_of_the_load),
             ("a wrong token, no agent, another agent", study.other_agents),
             ("wrong executors are named by check", study.wrong_executors),
         ])

@@ -37,6 +37,7 @@ task:
   max_tokens: {tokens}
 phases: {{warmup: 0s, idle: 0s, cooldown: 0s}}
 limits: {{engine_start: 5s, request: 2s, trial: 10s, engine_stop: 500ms, meter: 1s, attempts: {attempts}}}
+gates: {{cpu_thief: 1, steal_time: 1}}
 executor: {executor}
 """
 COMMAND_STUDY = """\
@@ -45,6 +46,7 @@ factors: {{n: [a, b]}}
 repetitions: {repetitions}
 engine: {{kind: command, run: ["true"]}}
 limits: {{trial: 10s, engine_stop: 500ms, meter: 1s, attempts: {attempts}}}
+gates: {{cpu_thief: 1, steal_time: 1}}
 executor: {executor}
 """
 
@@ -134,7 +136,7 @@ class Rig:
             "engines": [{"kind": "llamacpp", "server": [self.server], "model": [self.model],
                          "slots": "number", "context": "number", "threads": "number"},
                         {"kind": "command", "run": [["true"], ["false"]]}],
-            "tasks": {"items.jsonl": "items.jsonl"}}))
+            "tasks": {"items.jsonl": "items.jsonl"}, "times": {"times.csv": "times.csv"}}))
         self.agent = None
         self.port = 0
         self.log = ""

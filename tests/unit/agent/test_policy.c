@@ -170,7 +170,7 @@ static pj_status items(const struct world *w, const char *path, char **out)
     struct pj_error err = {0};
     struct pji_task_spec spec = {.items_path = pji_dup(path, NULL)};
     struct pji_study study = {.tasks = &spec, .n_tasks = 1};
-    pj_status status = pji_policy_items(&w->policy, &study, &err);
+    pj_status status = pji_policy_files(&w->policy, &study, &err);
     *out = spec.items_path;
     return status;
 }
