@@ -6,6 +6,7 @@
 #include "core/units.h"
 #include "sources/cpu_calibration.h"
 #include "sources/machine.h"
+#include "sources/nvml_known.h"
 #include "sources/table.h"
 
 #include <math.h>
@@ -68,6 +69,22 @@ static void read_calibrations(struct pji_instruments *instruments)
     json_decref(entries);
 }
 
+static void read_nvml_known(struct pji_instruments *instruments)
+{
+    json_t *entries = pji_cache_read(PJI_CACHE_NVML);
+    size_t n = json_array_size(entries);
+
+    instruments->nvml_known = n > 0 ? pji_zalloc(n, sizeof *instruments->nvml_known, NULL) : NULL;
+    for (size_t i = 0; instruments->nvml_known && i < n; i++) {
+        struct pji_nvml_known *next = &instruments->nvml_known[instruments->env.n_nvml_known];
+
+        if (!pji_nvml_known_from_json(next, json_array_get(entries, i), NULL))
+            instruments->env.n_nvml_known++;
+    }
+    instruments->env.nvml_known = instruments->nvml_known;
+    json_decref(entries);
+}
+
 static pj_status open_all(struct pji_instruments *instruments, const struct pji_args *args,
                           const char *replay, const struct pji_source_ops *const *sources,
                           bool defer_slow, struct pj_error *err)
@@ -79,8 +96,10 @@ static pj_status open_all(struct pji_instruments *instruments, const struct pji_
     *instruments =
         (struct pji_instruments){.log = {.write = write_log, .context = (void *)(uintptr_t)args}};
     read_environment(instruments, replay);
-    if (!replay)
+    if (!replay) {
         read_calibrations(instruments);
+        read_nvml_known(instruments);
+    }
     config.env = instruments->env;
     status = read_interval(args, &instruments->interval_ns, err);
     config.interval_ns = instruments->interval_ns;
@@ -120,7 +139,9 @@ void pji_instruments_close(struct pji_instruments *instruments)
     pji_meter_close(instruments->meter);
     instruments->meter = NULL;
     free(instruments->calibrations);
+    free(instruments->nvml_known);
     instruments->calibrations = NULL;
+    instruments->nvml_known = NULL;
     if (instruments->platform_open)
         pji_platform_close_real(&instruments->platform);
     instruments->platform_open = false;

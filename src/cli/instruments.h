@@ -11,6 +11,7 @@ struct pji_instruments {
     struct pji_log log;
     struct pji_source_env env;                /* as the sources got it */
     struct pji_cpu_calibration *calibrations; /* from the cache, owned */
+    struct pji_nvml_known *nvml_known;        /* the same */
     struct pji_meter *meter;
     int64_t interval_ns;
 };

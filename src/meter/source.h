@@ -25,6 +25,7 @@
 #include <stdbool.h>
 
 struct pji_cpu_calibration; /* sources/cpu_calibration.h */
+struct pji_nvml_known;      /* sources/nvml_known.h */
 
 /* What a source may know of its surroundings. Nothing here is read from the environment by the
  * library: cli/ fills it. */
@@ -39,6 +40,8 @@ struct pji_source_env {
     const char *replay_path;          /* trace to replay, NULL: none */
     const struct pji_cpu_calibration *calibrations; /* of processors, borrowed */
     size_t n_calibrations;
+    const struct pji_nvml_known *nvml_known; /* of GPUs, borrowed */
+    size_t n_nvml_known;
     int64_t interval_ns; /* intended sampling period */
 };
 

@@ -74,7 +74,19 @@ static pj_status miss_handle(const struct pji_nvml_api *api, unsigned int index,
         code == PJI_NVML_NO_PERMISSION ? "allow reading and writing its /dev/nvidia<N>" : "", err);
 }
 
-static pj_status open_selected(struct nvml *nvml, const struct pji_nvml_inventory *inventory,
+static const struct pji_nvml_known *known_of(const struct pji_source_env *env,
+                                             const struct pji_nvml_api *api,
+                                             const struct pji_nvml_gpu *gpu)
+{
+    char key[3 * PJI_NVML_TEXT];
+
+    if (env->n_nvml_known == 0 || !pji_nvml_key(api, gpu->device, gpu->identity.uuid, key))
+        return NULL;
+    return pji_nvml_known_find(env->nvml_known, env->n_nvml_known, key);
+}
+
+static pj_status open_selected(struct nvml *nvml, const struct pji_source_env *env,
+                               const struct pji_nvml_inventory *inventory,
                                const struct pji_nvml_selection *selection,
                                struct pji_channel_table *table, struct pj_error *err)
 {
@@ -91,7 +103,8 @@ static pj_status open_selected(struct nvml *nvml, const struct pji_nvml_inventor
         struct pji_nvml_gpu *gpu = &nvml->gpus[nvml->n++];
         gpu->device = inventory->devices[index];
         gpu->identity = inventory->identities[index];
-        status = pji_nvml_gpu_open(gpu, &nvml->api, index, table, err);
+        status =
+            pji_nvml_gpu_open(gpu, &nvml->api, index, known_of(env, &nvml->api, gpu), table, err);
     }
     return status;
 }
@@ -109,7 +122,7 @@ static pj_status open_gpus(struct nvml *nvml, const struct pji_source_env *env,
                     env->cuda_device_order, &selection);
     status = tell(&selection, env, table, err);
     if (!status)
-        status = open_selected(nvml, inventory, &selection, table, err);
+        status = open_selected(nvml, env, inventory, &selection, table, err);
     free(inventory);
     return status;
 }
@@ -191,11 +204,14 @@ static json_t *describe_nvml(const void *state)
             nvml->api.vbios(gpu->device, vbios, sizeof vbios) != PJI_NVML_SUCCESS)
             vbios[0] = '\0';
         (void)json_array_append_new(
-            gpus, json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:i, s:I}", "number", (int)gpu->number,
-                            "uuid", gpu->identity.uuid, "pci", gpu->identity.pci, "name",
-                            gpu->identity.name, "vbios", vbios, "counter_call_ns",
-                            (json_int_t)gpu->probed_cost_ns, "buffer_samples", (int)gpu->n_samples,
-                            "buffer_spacing_ns", (json_int_t)gpu->track.spacing_ns));
+            gpus,
+            json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:i, s:I, s:o}", "number", (int)gpu->number,
+                      "uuid", gpu->identity.uuid, "pci", gpu->identity.pci, "name",
+                      gpu->identity.name, "vbios", vbios, "counter_call_ns",
+                      (json_int_t)gpu->probed_cost_ns, "buffer_samples", (int)gpu->n_samples,
+                      "buffer_spacing_ns", (json_int_t)gpu->track.spacing_ns, "counter_refresh_ns",
+                      gpu->known_refresh_ns > 0 ? json_integer(gpu->known_refresh_ns)
+                                                : json_null()));
     }
     return json_pack("{s:s, s:s, s:o}", "library", nvml->api.library_name, "driver", driver, "gpus",
                      gpus);

@@ -14,6 +14,7 @@
 #ifndef PJI_SOURCES_NVML_GPU_H
 #define PJI_SOURCES_NVML_GPU_H
 
+#include "sources/nvml_known.h"
 #include "sources/nvml_rows.h"
 #include "sources/nvml_track.h"
 
@@ -25,20 +26,23 @@ struct pji_nvml_gpu {
     struct pji_nvml_track track;
     struct pji_nvml_sample *samples; /* as the driver fills them */
     struct pji_nvml_point *points;
-    unsigned int n_samples;                                /* room in both */
-    unsigned int number;                                   /* as nvidia-smi counts */
-    int64_t probed_cost_ns;                                /* of the first call of the counter */
+    unsigned int n_samples;   /* room in both */
+    unsigned int number;      /* as nvidia-smi counts */
+    int64_t known_refresh_ns; /* of the counter, by an earlier probe; 0: assumed */
+    int64_t probed_cost_ns;   /* of the first call of the counter */
     int64_t counter_cost_ns, buffer_cost_ns, slow_cost_ns; /* smoothed latencies of the calls */
     int64_t credit_ns, credit_at_ns; /* time that the counter may take, and as of when */
     bool bracket;                    /* the next call of the counter is the one after an edge */
     int64_t buffer_due_ns, counter_due_ns, slow_due_ns;
 };
 
-/* Finds out in at most 50 ms, without changing anything on the device, which of the rows exist, and
+/* known: what was once measured of this GPU, NULL: nothing; it takes the place of assumptions.
+ *
+ * Finds out in at most 50 ms, without changing anything on the device, which of the rows exist, and
  * adds them, or a missing row. gpu->device and identity are set by the caller. */
 pj_status pji_nvml_gpu_open(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api,
-                            unsigned int number, struct pji_channel_table *table,
-                            struct pj_error *err);
+                            unsigned int number, const struct pji_nvml_known *known,
+                            struct pji_channel_table *table, struct pj_error *err);
 void pji_nvml_gpu_close(struct pji_nvml_gpu *gpu);
 
 /* Fetches the buffer into gpu->points[0 … *n); an empty buffer is a success. */

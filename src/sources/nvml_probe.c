@@ -12,6 +12,7 @@ enum { SAMPLES_MAX = 4096 };
 /* Steps of 20 to 100 ms were seen (docs/hardware); the longest is assumed until it was measured. */
 static const int64_t counter_refresh_ns = 100 * PJI_NS_PER_MS;
 static const int64_t default_spacing_ns = 20 * PJI_NS_PER_MS;
+static const int64_t usage_average_ns = PJI_NS_PER_S; /* since Ampere: nvml_rows.h */
 static const int64_t usage_poll_ns = 100 * PJI_NS_PER_MS;
 
 /* What the board can draw for longer than its regulation takes: the highest limit that may be set,
@@ -123,9 +124,17 @@ static pj_status add_rows(struct pji_nvml_gpu *gpu, const bool *exists,
     return PJ_OK;
 }
 
+static void use_known(const struct pji_nvml_known *known, struct pji_nvml_gpu_facts *facts)
+{
+    if (known && known->counter_refresh_ns >= PJI_NS_PER_MS)
+        facts->counter_refresh_ns = known->counter_refresh_ns;
+    if (known && known->usage_average_ns >= 0)
+        facts->usage_averaged = known->usage_average_ns >= usage_average_ns / 2;
+}
+
 pj_status pji_nvml_gpu_open(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api,
-                            unsigned int number, struct pji_channel_table *table,
-                            struct pj_error *err)
+                            unsigned int number, const struct pji_nvml_known *known,
+                            struct pji_channel_table *table, struct pj_error *err)
 {
     struct pji_nvml_gpu_facts facts = {.identity = &gpu->identity,
                                        .number = number,
@@ -136,7 +145,9 @@ pj_status pji_nvml_gpu_open(struct pji_nvml_gpu *gpu, const struct pji_nvml_api 
                                        .usage_averaged = averaged(gpu, api)};
     bool exists[PJI_NVML_ROWS] = {false};
     pji_nvml_return code;
+    use_known(known, &facts);
     gpu->number = number;
+    gpu->known_refresh_ns = known ? known->counter_refresh_ns : 0;
     unsigned int small;
     unsigned long long wide;
 
@@ -147,6 +158,8 @@ pj_status pji_nvml_gpu_open(struct pji_nvml_gpu *gpu, const struct pji_nvml_api 
         return PJ_ENOMEM;
     exists[PJI_NVML_ROW_POWER] = buffer == 1;
     exists[PJI_NVML_ROW_ENERGY] = probe_counter(gpu, api, &code);
+    if (known && known->counter.p50_ns > 0) /* of many calls, not of the first one */
+        gpu->counter_cost_ns = known->counter.p50_ns;
     if (!exists[PJI_NVML_ROW_POWER] && !exists[PJI_NVML_ROW_ENERGY]) {
         exists[PJI_NVML_ROW_USAGE] = probe_usage(gpu, api, &code);
         if (!exists[PJI_NVML_ROW_USAGE])

@@ -138,6 +138,66 @@ class Calibration(lean.Case):
             self.assertFalse(self.model()["calibrated"], text)
 
 
+class Probe(lean.Case):
+    GPU = {"PERJOULE_NVML": FAKE, "FAKE_NVML_SQUARE": "100000,400000,1500",
+           "FAKE_NVML_LATENCY_MS": "energy=3"}
+
+    def devices(self, **env):
+        done = self.run_perjoule("devices", "--json", "--root", self.root,
+                                 env=self.environment(**self.GPU, **env))
+        return {c["name"]: c for c in json.loads(done.stdout)["channels"]}
+
+    def test_what_a_gpu_shows_is_kept_by_gpu_vbios_and_driver(self):
+        if not os.path.exists(FAKE):
+            self.skipTest("the fake NVML is not built")
+        assumed = self.devices()["nvml:0:energy"]
+        done = self.run_perjoule("doctor", "--probe", "--json", "--root", self.root,
+                                 env=self.environment(**self.GPU))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        told = json.loads(done.stdout)["gpus"][0]
+        self.assertTrue(told["kept"])
+        self.assertEqual(told["gpu"], "GPU-fa4e0000-0000-4000-8000-000000000000|96.00.fake|"
+                         "580.00.fake")
+        self.assertGreaterEqual(told["counter_call"]["p50_ns"], 3e6)
+        self.assertGreaterEqual(told["counter_call"]["p99_ns"], told["counter_call"]["p50_ns"])
+        self.assertEqual(told["sample_spacing_ns"], 20000000)
+        self.assertAlmostEqual(told["counter_refresh_ns"], 100e6, delta=30e6)
+        self.assertIn(told["usage_average_ns"], (0, 25000000, None))
+        path = self.path("cache/perjoule/nvml-probe.json")
+        with open(path, encoding="utf-8") as file:
+            stored = json.load(file)
+        self.assertEqual(os.listdir(os.path.dirname(path)), ["nvml-probe.json"])
+        # later sessions use it, for this GPU alone
+        stored["entries"][0]["counter_refresh_ns"] = 40000000
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(stored, file)
+        used = self.devices()["nvml:0:energy"]
+        self.assertEqual(used["refresh_ns"], 40000000)
+        self.assertLess(used["lag_ns"], assumed["lag_ns"])
+        self.assertEqual(self.devices(FAKE_NVML_UUIDS="GPU-other")["nvml:0:energy"], {
+            **assumed, **{k: v for k, v in self.devices(FAKE_NVML_UUIDS="GPU-other")
+                          ["nvml:0:energy"].items() if k in ("com_id", "device")}})
+        # figures that no GPU shows are not believed
+        stored["entries"][0]["counter_refresh_ns"] = 10**12
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(stored, file)
+        self.assertEqual(self.devices()["nvml:0:energy"], assumed)
+
+    def test_counters_that_stand_are_said_to_stand(self):
+        self.zone("intel-rapl:0", "package-0", 1000)
+        done = self.run_perjoule("doctor", "--probe", "--root", self.root)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout.decode(), r"rapl:package-0 .*p50 .*p99 .*did not move")
+        self.assertFalse(os.path.exists(self.path("cache")))
+
+    def test_nothing_to_probe(self):
+        done = self.run_perjoule("doctor", "--probe", "--root", self.root)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn(b"no instrument", done.stderr)
+        done = self.run_perjoule("doctor", "--probe", "--calibrate-model")
+        self.assertEqual(done.returncode, 2)
+
+
 class Doctor(lean.Case):
     def machine(self, virtual=False):
         self.put("/proc/cpuinfo", CPUINFO % (" hypervisor" if virtual else ""))

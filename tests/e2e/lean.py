@@ -88,6 +88,7 @@ class Case(unittest.TestCase):
 
     def environment(self, **more):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("PERJOULE", "LC_"))}
+        env["XDG_CACHE_HOME"] = self.path("cache")  # not what the user's machine has found out
         env.update({k: v for k, v in more.items() if v is not None})
         return env
 
