@@ -1,6 +1,7 @@
 /* cli/cmd_check.c - perjoule check STUDY.yaml: everything that can be known before anything starts.
  * Two runs on the same files print the same bytes.
  */
+#include "cli/check_audit.h"
 #include "cli/commands_lab.h"
 #include "cli/run_session.h"
 #include "core/json.h"
@@ -14,7 +15,12 @@
 
 static const struct pji_option options[] = {
     {"json", 0, NULL, "print the plan as JSON"},
+    {"all", 0, NULL, "print every trial of a long plan"},
     {"tok-per-s", 0, "N", "generation speed of one request, for an estimate of the time"},
+    {"power-w", 0, "N", "power of the machine, for an estimate of the energy"},
+    {"cv", 0, "N%", "scatter of trials of one cell, for the smallest detectable difference"},
+    {"pilot", 0, "DIR",
+     "a study that was run: scatter, time, energy and disk from its done trials"},
     {0},
 };
 
@@ -23,23 +29,13 @@ struct check {
     struct pji_workload workload;
     struct pji_plan plan;
     struct pji_forecast forecast;
+    struct pji_check_audit audit;
     double tok_per_s;
+    bool all;                  /* print every trial */
     struct pj_error preflight; /* what `run` would refuse here; another machine may have it */
 };
 
 /* ---- as text ---- */
-
-static void print_duration(double s)
-{
-    if (s < 100)
-        printf("%.3g s", s);
-    else if (s < 5400)
-        printf("%.0f min", s / 60);
-    else if (s < 48 * 3600.0)
-        printf("%.1f h", s / 3600);
-    else
-        printf("%.1f days", s / 86400);
-}
 
 static void print_levels(const struct check *c, size_t cell)
 {
@@ -47,6 +43,13 @@ static void print_levels(const struct check *c, size_t cell)
     for (size_t f = 0; f < s->n_factors; f++)
         printf("%s%s=%s", f ? " " : "", s->factors[f].name,
                s->factors[f].levels[c->plan.cell_levels[cell * s->n_factors + f]]);
+}
+
+enum { TRIALS_SHOWN = 1000 };
+
+static size_t shown(const struct check *c)
+{
+    return c->all || c->plan.n_trials <= TRIALS_SHOWN ? c->plan.n_trials : TRIALS_SHOWN;
 }
 
 static void print_plan(const struct check *c)
@@ -69,25 +72,27 @@ static void print_plan(const struct check *c)
            c->plan.n_cells, c->plan.n_cells == 1 ? "" : "s", (long long)s->repetitions,
            s->repetitions == 1 ? "" : "s", c->plan.n_blocks, c->plan.n_blocks == 1 ? "" : "s");
     printf("order      seed %llu, plan %s\n", (unsigned long long)s->seed, c->plan.sha256);
-    for (size_t i = 0; i < c->plan.n_trials; i++) {
+    for (size_t i = 0; i < shown(c); i++) {
         const struct pji_planned *t = &c->plan.trials[i];
         printf("%10zu block %-3lld ", i + 1, (long long)t->block);
         print_levels(c, t->cell);
         printf("\n");
     }
+    if (shown(c) < c->plan.n_trials)
+        printf("%10s and %zu more: --all prints them\n", "…", c->plan.n_trials - shown(c));
 }
 
 static void print_forecast(const struct check *c)
 {
     const struct pji_forecast *f = &c->forecast;
     printf("time       at least ");
-    print_duration(f->least_s);
+    pji_check_print_duration(f->least_s);
     printf(" (warm-up, idle and cool-down of each trial), at most ");
-    print_duration(f->most_s);
+    pji_check_print_duration(f->most_s);
     printf(" (limits.trial and limits.engine_stop of each trial, one attempt)\n");
     if (!isnan(f->expected_s)) {
         printf("           about ");
-        print_duration(f->expected_s);
+        pji_check_print_duration(f->expected_s);
         if (c->tok_per_s > 0)
             printf(" without engine starts, if every answer is as long as it may be and each "
                    "request gets %g tokens a second as stated\n",
@@ -135,25 +140,21 @@ static json_t *factors_json(const struct pji_study *s)
     return out;
 }
 
-static json_t *order_json(const struct check *c)
+static json_t *trial_json(const struct check *c, size_t i)
 {
     const struct pji_study *s = &c->study;
-    json_t *out = json_array();
-    for (size_t i = 0; i < c->plan.n_trials; i++) {
-        const struct pji_planned *t = &c->plan.trials[i];
-        json_t *row = json_object(), *levels = json_object();
-        for (size_t f = 0; f < s->n_factors; f++)
-            json_object_set_new(
-                levels, s->factors[f].name,
-                json_string(s->factors[f].levels[c->plan.cell_levels[t->cell * s->n_factors + f]]));
-        json_object_set_new(row, "trial", json_integer((json_int_t)i + 1));
-        json_object_set_new(row, "block", json_integer(t->block));
-        json_object_set_new(row, "repetition", json_integer(t->repetition));
-        json_object_set_new(row, "cell", json_integer((json_int_t)t->cell));
-        json_object_set_new(row, "factors", levels);
-        json_array_append_new(out, row);
-    }
-    return out;
+    const struct pji_planned *t = &c->plan.trials[i];
+    json_t *row = json_object(), *levels = json_object();
+    for (size_t f = 0; f < s->n_factors; f++)
+        json_object_set_new(
+            levels, s->factors[f].name,
+            json_string(s->factors[f].levels[c->plan.cell_levels[t->cell * s->n_factors + f]]));
+    json_object_set_new(row, "trial", json_integer((json_int_t)i + 1));
+    json_object_set_new(row, "block", json_integer(t->block));
+    json_object_set_new(row, "repetition", json_integer(t->repetition));
+    json_object_set_new(row, "cell", json_integer((json_int_t)t->cell));
+    json_object_set_new(row, "factors", levels);
+    return row;
 }
 
 static json_t *forecast_json(const struct check *c)
@@ -196,6 +197,26 @@ static void print_json(json_t *root)
     json_decref(root);
 }
 
+/* The object with the trials as its last member, one at a time: a plan may have a million. */
+static void print_json_with_order(const struct check *c, json_t *root)
+{
+    struct pji_str text = {0};
+    pji_json_write(&text, root, 2);
+    while (text.len > 0 && (text.text[text.len - 1] == '}' || text.text[text.len - 1] == '\n'))
+        text.text[--text.len] = '\0';
+    printf("%s,\n  \"order\": [", pji_str_text(&text));
+    for (size_t i = 0; i < c->plan.n_trials; i++) {
+        json_t *row = trial_json(c, i);
+        pji_str_clear(&text);
+        pji_json_write(&text, row, 0);
+        printf("%s\n    %s", i ? "," : "", pji_str_text(&text));
+        json_decref(row);
+    }
+    puts("\n  ]\n}");
+    pji_str_fini(&text);
+    json_decref(root);
+}
+
 static json_t *plan_json(const struct check *c)
 {
     json_t *root = json_object();
@@ -212,8 +233,8 @@ static json_t *plan_json(const struct check *c)
     json_object_set_new(root, "seed", json_string(seed));
     json_object_set_new(root, "plan_sha256", json_string(c->plan.sha256));
     json_object_set_new(root, "trials", json_integer((json_int_t)c->plan.n_trials));
-    json_object_set_new(root, "order", order_json(c));
     json_object_set_new(root, "estimate", forecast_json(c));
+    pji_check_audit_json(&c->audit, root);
     json_object_set_new(root, "errors", problems_json(&c->study.errors));
     json_t *warnings = problems_json(&c->study.warnings);
     if (c->preflight.code) {
@@ -255,6 +276,11 @@ static pj_status prepare(struct check *c, const char *path, struct pj_error *err
         st = pji_plan_make(&c->plan, &c->study, err);
     if (st == PJ_OK)
         st = pji_forecast_make(&c->forecast, &c->study, &c->plan, &c->workload, c->tok_per_s, err);
+    c->audit.study = &c->study;
+    c->audit.plan = &c->plan;
+    c->audit.forecast = &c->forecast;
+    if (st == PJ_OK)
+        st = pji_check_audit_make(&c->audit, err);
     if (st == PJ_OK)
         (void)pji_study_preflight(&c->study, &c->preflight);
     return st;
@@ -268,13 +294,15 @@ static int check(struct check *c, const char *path, bool json)
         return err.code == PJ_ENOMEM ? 1 : 2;
     }
     if (json) {
-        print_json(plan_json(c));
+        print_json_with_order(c, plan_json(c));
     } else {
         pji_cli_say_problems(&c->study);
         if (c->preflight.code)
             fprintf(stderr, "perjoule: warning: run would refuse here: %s\n", c->preflight.text);
         print_plan(c);
         print_forecast(c);
+        pji_check_audit_print_estimate(&c->audit);
+        pji_check_audit_print(&c->audit);
     }
     if (fflush(stdout) == 0)
         return 0;
@@ -282,21 +310,42 @@ static int check(struct check *c, const char *path, bool json)
     return 1;
 }
 
-static int run(const struct pji_args *args)
+/* A number above 0, when the option was given. */
+static bool read_number(const struct pji_args *args, const char *name, double *out)
 {
-    struct check c = {0};
+    const char *text = pji_args_get(args, name);
+    if (!text || (pji_num_parse(text, strlen(text), out, NULL) == PJ_OK && *out > 0))
+        return true;
+    fprintf(stderr, "perjoule: --%s takes a number above 0, not '%s'\n", name, text);
+    return false;
+}
+
+static bool read_options(struct check *c, const struct pji_args *args)
+{
     struct pj_error err = {0};
-    const char *speed = pji_args_get(args, "tok-per-s");
+    const char *cv = pji_args_get(args, "cv");
+    c->all = pji_args_has(args, "all");
+    c->audit.pilot_dir = pji_args_get(args, "pilot");
     if (args->n_rest != 1) {
         fprintf(stderr,
                 "perjoule: check takes one study file; `perjoule check --help` says more\n");
-        return 2;
+        return false;
     }
-    if (speed && (pji_num_parse(speed, strlen(speed), &c.tok_per_s, &err) || c.tok_per_s <= 0)) {
-        fprintf(stderr, "perjoule: --tok-per-s takes a number above 0, not '%s'\n", speed);
-        return 2;
+    if (cv && pji_check_cv_parse(cv, &c->audit.cv, &err) != PJ_OK) {
+        fprintf(stderr, "perjoule: %s\n", err.text);
+        return false;
     }
+    return read_number(args, "tok-per-s", &c->tok_per_s) &&
+           read_number(args, "power-w", &c->audit.power_w);
+}
+
+static int run(const struct pji_args *args)
+{
+    struct check c = {0};
+    if (!read_options(&c, args))
+        return 2;
     int code = check(&c, args->rest[0], pji_args_has(args, "json"));
+    pji_check_audit_fini(&c.audit);
     pji_plan_fini(&c.plan);
     pji_workload_fini(&c.workload);
     pji_study_fini(&c.study);
@@ -305,7 +354,7 @@ static int run(const struct pji_args *args)
 
 const struct pji_command pji_cmd_check = {
     .name = "check",
-    .synopsis = "[--json] [--tok-per-s N] STUDY.yaml",
+    .synopsis = "[--json] [--all] [--tok-per-s N] [--power-w N] [--cv N%] [--pilot DIR] STUDY.yaml",
     .about = "check a study file and print its plan; nothing is started",
     .options = options,
     .run = run,

@@ -28,7 +28,11 @@ pj_status pji_design_cells(const struct pji_study *study, size_t **cell_levels, 
                            struct pj_error *err);
 
 /* Exclusions are sets: the union of all excluded products is removed. Randomised complete blocks:
- * each block holds every cell once, shuffled; blocks = "none": one shuffle of all trials. */
+ * each block holds every cell once, shuffled; blocks = "none": one shuffle of all trials. With
+ * interleaved factors a block is shuffled in two steps: the combinations of the other factors, and
+ * within each the levels of the interleaved ones, so that what is compared is close in time. */
+/* Everything that pji_plan_make would refuse, without making the trials. */
+pj_status pji_plan_check(const struct pji_study *study, struct pj_error *err);
 pj_status pji_plan_make(struct pji_plan *plan, const struct pji_study *study, struct pj_error *err);
 void pji_plan_fini(struct pji_plan *plan);
 

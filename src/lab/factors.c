@@ -72,11 +72,114 @@ static void add_level(struct pji_study *study, struct pji_factor *factor,
         factor->levels[factor->n++] = copy;
 }
 
+/* ---- nested: {nested_in: PARENT, levels: {PARENT LEVEL: [levels]}} ---- */
+
+/* Levels of one parent level; a text that another parent level has too is one level. */
+static void add_nested(struct pji_study *study, struct pji_factor *factor, size_t parent_level,
+                       const struct pji_yaml *list, size_t width)
+{
+    char what[128];
+    snprintf(what, sizeof what, "a level of factor '%.60s'", factor->name);
+    if (list->kind != PJI_YAML_SEQUENCE || list->n == 0) {
+        pji_study_error(study, list, "factor '%s' needs a list of levels for each level of '%s'",
+                        factor->name, study->factors[factor->parent].name);
+        return;
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        const char *text = pji_node_text(study, &list->items[i], what);
+        if (!text)
+            continue;
+        size_t l = find_level(factor, text);
+        if (l == factor->n) {
+            char *copy = pji_study_dup(study, text);
+            if (!copy)
+                return;
+            factor->levels[factor->n++] = copy;
+        }
+        bool *flag = &factor->allowed[parent_level * width + l];
+        if (*flag)
+            pji_study_error(study, &list->items[i], "level '%.60s' of factor '%s' is there twice",
+                            text, factor->name);
+        *flag = true;
+    }
+}
+
+/* From rows of `width` flags to rows of factor->n. */
+static void pack_allowed(struct pji_factor *factor, size_t rows, size_t width)
+{
+    for (size_t p = 0; p < rows; p++)
+        for (size_t l = 0; l < factor->n; l++)
+            factor->allowed[p * factor->n + l] = factor->allowed[p * width + l];
+}
+
+static void parse_nested_levels(struct pji_study *study, struct pji_factor *factor,
+                                const struct pji_yaml *levels)
+{
+    const struct pji_factor *parent = &study->factors[factor->parent];
+    size_t width = 0, before = study->errors.n;
+    for (size_t i = 0; i < levels->n; i++)
+        width += levels->items[i].kind == PJI_YAML_SEQUENCE ? levels->items[i].n : 0;
+    factor->levels = pji_study_alloc(study, width, sizeof *factor->levels);
+    factor->allowed = pji_study_alloc(study, parent->n * width, sizeof *factor->allowed);
+    for (size_t i = 0; i < levels->n && factor->levels && factor->allowed; i++) {
+        size_t p = find_level(parent, levels->keys[i].text);
+        if (p < parent->n)
+            add_nested(study, factor, p, &levels->items[i], width);
+        else
+            pji_study_error(study, &levels->keys[i], "factor '%s' has no level '%.60s'",
+                            parent->name, levels->keys[i].text);
+    }
+    for (size_t p = 0; p < parent->n && study->errors.n == before; p++)
+        if (!pji_yaml_get(levels, parent->levels[p]))
+            pji_study_error(study, levels, "factor '%s' has no levels for '%s' = '%.60s'",
+                            factor->name, parent->name, parent->levels[p]);
+    if (factor->levels && factor->allowed)
+        pack_allowed(factor, parent->n, width);
+}
+
+static void parse_nested(struct pji_study *study, const struct pji_yaml *key,
+                         const struct pji_yaml *node)
+{
+    static const char *const known[] = {"nested_in", "levels", NULL};
+    struct pj_error why = {0};
+    const struct pji_yaml *in = pji_yaml_get(node, "nested_in");
+    const struct pji_yaml *levels = pji_yaml_get(node, "levels");
+    size_t before = study->errors.n;
+    if (!pji_node_keys(study, node, "a nested factor", known) || study->errors.n > before)
+        return;
+    if (!in || !levels || levels->kind != PJI_YAML_MAPPING || levels->n == 0) {
+        pji_study_error(study, node,
+                        "a nested factor names its parent and the levels for each of the parent's: "
+                        "write %s: {nested_in: a, levels: {a1: [x, y], a2: [z]}}",
+                        key->text);
+        return;
+    }
+    const char *text = pji_node_text(study, in, "nested_in");
+    size_t parent = text ? pji_factor_find(study, text, strlen(text)) : 0;
+    if (text && parent == study->n_factors) {
+        pji_unknown_factor(study, text, strlen(text), &why);
+        pji_study_error(study, in, "%s (a parent stands before the factors nested in it)",
+                        why.text);
+    }
+    if (!text || parent == study->n_factors)
+        return;
+    struct pji_factor *factor = &study->factors[study->n_factors++];
+    factor->name = pji_study_dup(study, key->text);
+    factor->nested = true;
+    factor->parent = parent;
+    if (factor->name)
+        parse_nested_levels(study, factor, levels);
+}
+
 static void parse_factor(struct pji_study *study, const struct pji_yaml *key,
                          const struct pji_yaml *levels)
 {
     if (!check_factor_name(study, key) || !check_case(study, key))
         return;
+    if (levels->kind == PJI_YAML_MAPPING && levels->n > 0) {
+        parse_nested(study, key, levels);
+        return;
+    }
     if (levels->kind != PJI_YAML_SEQUENCE || levels->n == 0) {
         pji_study_error(study, levels, "factor '%s' needs a list of levels: write %s: [a, b]",
                         key->text, key->text);

@@ -107,9 +107,42 @@ static void parse_meter(struct pji_study *study, const struct pji_yaml *node)
         parse_durations(study, node, &key, 1);
 }
 
-static void parse_order(struct pji_study *study, const struct pji_yaml *node)
+static void interleave_one(struct pji_study *study, const struct pji_yaml *node)
 {
-    static const char *const known[] = {"seed", "blocks", NULL};
+    struct pj_error why = {0};
+    const char *text = pji_node_text(study, node, "order interleave");
+    if (!text)
+        return;
+    size_t f = pji_factor_find(study, text, strlen(text));
+    if (f < study->n_factors) {
+        study->interleave[f] = true;
+        return;
+    }
+    pji_unknown_factor(study, text, strlen(text), &why);
+    pji_study_error(study, node, "%s", why.text);
+}
+
+static void parse_interleave(struct pji_study *study, const struct pji_yaml *node)
+{
+    if (study->blocks && strcmp(study->blocks, "none") == 0) {
+        pji_study_error(study, node, "interleave needs blocks: repetition");
+        return;
+    }
+    study->interleave = pji_study_alloc(study, study->n_factors, sizeof *study->interleave);
+    if (!study->interleave)
+        return;
+    if (node->kind == PJI_YAML_SCALAR)
+        interleave_one(study, node);
+    else if (node->kind == PJI_YAML_SEQUENCE && node->n > 0)
+        for (size_t i = 0; i < node->n; i++)
+            interleave_one(study, &node->items[i]);
+    else
+        pji_study_error(study, node, "interleave must name factors: write interleave: [size]");
+}
+
+static void parse_order(struct pji_study *study, const struct pji_yaml *node, bool factors)
+{
+    static const char *const known[] = {"seed", "blocks", "interleave", NULL};
     if (!pji_node_keys(study, node, "order", known))
         return;
     const struct pji_yaml *seed = pji_yaml_get(node, "seed");
@@ -119,15 +152,16 @@ static void parse_order(struct pji_study *study, const struct pji_yaml *node)
                         "order seed must be a whole number from 0 to 2^64-1, not '%.60s'", text);
     const struct pji_yaml *blocks = pji_yaml_get(node, "blocks");
     text = blocks ? pji_node_text(study, blocks, "order blocks") : NULL;
-    if (!text)
-        return;
-    if (strcmp(text, "repetition") != 0 && strcmp(text, "none") != 0) {
+    if (text && strcmp(text, "repetition") != 0 && strcmp(text, "none") != 0) {
         pji_study_error(study, blocks, "order blocks must be repetition or none, not '%.60s'",
                         text);
-        return;
+    } else if (text) {
+        free(study->blocks);
+        study->blocks = pji_study_dup(study, text);
     }
-    free(study->blocks);
-    study->blocks = pji_study_dup(study, text);
+    const struct pji_yaml *interleave = pji_yaml_get(node, "interleave");
+    if (interleave && factors)
+        parse_interleave(study, interleave);
 }
 
 static void set_defaults(struct pji_study *study)
@@ -185,17 +219,14 @@ static bool parse_design(struct pji_study *study)
     if (exclude && factors)
         pji_parse_exclusions(study, exclude);
     if (pji_yaml_get(root, "order"))
-        parse_order(study, pji_yaml_get(root, "order"));
+        parse_order(study, pji_yaml_get(root, "order"), factors);
     const struct pji_yaml *repetitions = need(study, "repetitions", "repetitions: 5");
     if (repetitions)
         pji_node_i64(study, repetitions, "repetitions", 1, REPETITIONS_MOST, &study->repetitions);
     if (study->errors.n > before || !repetitions)
         return factors;
-    struct pji_plan plan;
     struct pj_error why = {0};
-    if (pji_plan_make(&plan, study, &why) == PJ_OK)
-        pji_plan_fini(&plan);
-    else
+    if (pji_plan_check(study, &why) != PJ_OK)
         pji_study_error(study, exclude ? exclude : node, "%s", why.text);
     return factors;
 }
@@ -345,6 +376,7 @@ static void free_design(struct pji_study *study)
         for (size_t l = 0; l < study->factors[f].n; l++)
             free(study->factors[f].levels[l]);
         free(study->factors[f].levels);
+        free(study->factors[f].allowed);
         free(study->factors[f].name);
     }
     free(study->factors);
@@ -363,6 +395,7 @@ void pji_study_fini(struct pji_study *study)
     free(study->name);
     free(study->question);
     free(study->blocks);
+    free(study->interleave);
     pji_problems_fini(&study->errors);
     pji_problems_fini(&study->warnings);
     *study = (struct pji_study){0};

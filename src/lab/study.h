@@ -33,8 +33,11 @@ struct pji_problems {
 
 struct pji_factor {
     char *name;
-    char **levels; /* text as written */
+    char **levels; /* text as written; nested: each text once, in the order of the file */
     size_t n;
+    bool nested;   /* its levels depend on those of the factor `parent`, which comes before it */
+    size_t parent; /* index; nested only */
+    bool *allowed; /* nested: [parent level * n + level]; else NULL */
 };
 
 /* One exclusion: the product of these level sets. levels[f][l] for factor f, level l. */
@@ -87,7 +90,8 @@ struct pji_study {
     size_t n_exclusions;
     int64_t repetitions;
     uint64_t seed;
-    char *blocks; /* "repetition" (default: each block holds every cell once) or "none" */
+    bool *interleave; /* one flag for each factor whose levels run next to each other; NULL: none */
+    char *blocks;     /* "repetition" (default: each block holds every cell once) or "none" */
     const struct pji_engine_ops *engine;
     const struct pji_yaml *engine_node, *load_node; /* load_node NULL: none */
     struct pji_task_spec *tasks;

@@ -155,6 +155,40 @@ def test_check_refuses(bench):
     check(not os.path.exists(bench.path("none")), "something was made")
 
 
+GREENLAB = """\
+study: greenlab
+factors: {generation: ["2", "3", "3.1", "3.2"], size: [1B, 3B, 7B, 8B], task: [BoolQ, CB, COPA]}
+exclude: [{generation: "2", size: [1B, 3B, 8B]}, {generation: ["3", "3.1"], size: [1B, 3B, 7B]},
+          {generation: "3.2", size: [7B, 8B]}]
+repetitions: 30
+engine: {kind: command, run: [echo, $generation, $size, $task]}
+"""
+
+
+def test_check_names_aliases(bench):
+    path = bench.write("greenlab.yaml", GREENLAB)
+    text = bench.run("check", "--cv", "2%", path).stdout.decode()
+    alias = [line for line in text.splitlines() if line.startswith("alias")]
+    check(len(alias) == 1 and alias[0].startswith("alias: generation ~ size ("), text)
+    check("2+7B, 3+8B, 3.1+8B, 3.2+1B, 3.2+3B" in alias[0], alias[0])
+    for words in ("test       task: 2 of 2 df", "residual df 406", "within 30 blocks: 1.5 %"):
+        check(words in text, "'%s' is not in\n%s" % (words, text))
+    check("power: not available" in bench.run("check", path).stdout.decode(), "power of nothing")
+    for cv in ("0", "-1%", "2", "x", "", "1e9%"):
+        bench.run("check", "--cv", cv, path, want=2)
+    bench.run("check", "--pilot", bench.dir, path, want=2)
+
+
+def test_check_a_million_trials(bench):
+    path = bench.write("big.yaml", "study: big\nfactors: {a: [%s]}\nrepetitions: 100000\n"
+                       "engine: {kind: command, run: [echo, $a]}\n" % ", ".join("0123456789"))
+    lines = bench.run("check", path).stdout.decode().splitlines()
+    check(len(lines) < 1100 and any("999000 more" in line for line in lines), lines[-1])
+    path = bench.write("big.yaml", "study: big\nfactors: {a: [%s]}\nrepetitions: 100000\n"
+                       "engine: {kind: command, run: [echo, $a]}\n" % ", ".join("0123456789x"))
+    check(b"not 1 to 1000000 trials" in bench.run("check", path, want=2).stderr, "no clear refusal")
+
+
 def test_check_names_every_problem(bench):
     path = bench.write("bad.yaml", GOOD.replace("code: 3, name", "cod: 3, name")
                        .replace("seed: 11", "seed: x").replace("trial: 20s", "trial: 20"))
@@ -344,7 +378,8 @@ def test_full_pipe(bench):
 
 
 TESTS = [test_check_prints_the_plan, test_check_is_the_same_every_time, test_check_json,
-         test_check_refuses, test_check_names_every_problem, test_examples_of_the_manual,
+         test_check_refuses, test_check_names_aliases, test_check_a_million_trials,
+         test_check_names_every_problem, test_examples_of_the_manual,
          test_finished_study,
          test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
          test_no_study, test_full_pipe]

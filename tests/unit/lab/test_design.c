@@ -27,6 +27,8 @@ struct random_study {
     struct pji_exclusion exclusions[MOST_EXCLUSIONS];
     bool *sets[MOST_EXCLUSIONS][MOST_FACTORS];
     bool flags[MOST_EXCLUSIONS][MOST_FACTORS][MOST_LEVELS];
+    bool allowed[MOST_FACTORS][MOST_LEVELS * MOST_LEVELS];
+    bool interleave[MOST_FACTORS];
 };
 
 static char name_a[] = "A", name_b[] = "B", name_c[] = "C", name_d[] = "D";
@@ -43,9 +45,24 @@ static void random_make(struct random_study *r, struct pji_prng *prng)
     r->study.repetitions = 1 + (int64_t)pji_prng_below(prng, 3);
     r->study.seed = pji_prng_u64(prng);
     r->study.blocks = pji_prng_below(prng, 2) ? blocks_repetition : blocks_none;
+    if (r->study.blocks == blocks_repetition && pji_prng_below(prng, 2)) {
+        r->study.interleave = r->interleave;
+        for (size_t f = 0; f < r->study.n_factors; f++)
+            r->interleave[f] = pji_prng_below(prng, 2);
+    }
     for (size_t f = 0; f < r->study.n_factors; f++)
-        r->factors[f] =
-            (struct pji_factor){names[f], level_names, 1 + pji_prng_below(prng, MOST_LEVELS)};
+        r->factors[f] = (struct pji_factor){
+            .name = names[f], .levels = level_names, .n = 1 + pji_prng_below(prng, MOST_LEVELS)};
+    for (size_t f = 1; f < r->study.n_factors; f++) {
+        if (pji_prng_below(prng, 4))
+            continue;
+        struct pji_factor *factor = &r->factors[f];
+        factor->nested = true;
+        factor->parent = pji_prng_below(prng, f);
+        factor->allowed = r->allowed[f];
+        for (size_t i = 0; i < r->factors[factor->parent].n * factor->n; i++)
+            factor->allowed[i] = pji_prng_below(prng, 3) > 0;
+    }
     for (size_t e = 0; e < r->study.n_exclusions; e++) {
         r->exclusions[e].levels = r->sets[e];
         bool any = false;
@@ -69,6 +86,15 @@ static size_t brute(const struct random_study *r, bool *keep, size_t *product)
         *product *= r->factors[f].n;
     for (size_t c = 0; c < *product; c++)
         keep[c] = true;
+    for (size_t c = 0; c < *product; c++) {
+        size_t levels[MOST_FACTORS], rest = c;
+        for (size_t f = r->study.n_factors; f-- > 0; rest /= r->factors[f].n)
+            levels[f] = rest % r->factors[f].n;
+        for (size_t f = 0; f < r->study.n_factors; f++)
+            if (r->factors[f].nested &&
+                !r->allowed[f][levels[r->factors[f].parent] * r->factors[f].n + levels[f]])
+                keep[c] = false;
+    }
     for (size_t e = 0; e < r->study.n_exclusions; e++) {
         for (size_t c = 0; c < *product; c++) {
             bool hit = true;
@@ -125,6 +151,27 @@ static void check_order(const struct random_study *r, const struct pji_plan *pla
     free(seen);
 }
 
+/* In a block, trials that differ in interleaved factors only stand side by side. */
+static void check_interleave(const struct random_study *r, const struct pji_plan *plan)
+{
+    size_t width = plan->n_factors;
+    for (size_t i = 1; i < plan->n_trials && r->study.interleave; i++) {
+        for (size_t k = i - i % plan->n_cells; k < i; k++) {
+            bool same = true, run = true;
+            for (size_t j = k; j <= i; j++)
+                for (size_t f = 0; f < width; f++) {
+                    bool equal = plan->cell_levels[plan->trials[j].cell * width + f] ==
+                                 plan->cell_levels[plan->trials[k].cell * width + f];
+                    if (r->interleave[f] || equal)
+                        continue;
+                    run = false;
+                    same = same && j < i;
+                }
+            assert_true(run || !same);
+        }
+    }
+}
+
 static void test_random_designs(void **state)
 {
     struct pji_prng prng;
@@ -145,6 +192,7 @@ static void test_random_designs(void **state)
         assert_int_equal(plan.n_cells, left);
         check_cells(&r, &plan, keep, product);
         check_order(&r, &plan);
+        check_interleave(&r, &plan);
         pji_plan_fini(&plan);
     }
     assert_in_range(empty, 1, DESIGNS / 2); /* both outcomes were met */
@@ -155,8 +203,8 @@ static void two_by_two(struct random_study *r, int64_t repetitions)
     memset(r, 0, sizeof *r);
     r->study.factors = r->factors;
     r->study.n_factors = 2;
-    r->factors[0] = (struct pji_factor){name_a, level_names, 3};
-    r->factors[1] = (struct pji_factor){name_b, level_names, 2};
+    r->factors[0] = (struct pji_factor){.name = name_a, .levels = level_names, .n = 3};
+    r->factors[1] = (struct pji_factor){.name = name_b, .levels = level_names, .n = 2};
     r->study.repetitions = repetitions;
     r->study.seed = 20260101;
     r->study.blocks = blocks_repetition;
