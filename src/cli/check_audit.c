@@ -42,13 +42,13 @@ static pj_status read_pilot(struct pji_check_audit *c, struct pj_error *err)
 
 pj_status pji_check_audit_make(struct pji_check_audit *c, struct pj_error *err)
 {
-    pj_status st = pji_audit_make(&c->audit, c->study, c->plan, err);
+    pj_status st = pji_plan_audit_make(&c->audit, c->study, c->plan, err);
     return st == PJ_OK && c->pilot_dir ? read_pilot(c, err) : st;
 }
 
 void pji_check_audit_fini(struct pji_check_audit *c)
 {
-    pji_audit_fini(&c->audit);
+    pji_plan_audit_fini(&c->audit);
     pji_pilot_fini(&c->pilot);
 }
 
@@ -174,7 +174,7 @@ static size_t n_scatters(const struct pji_check_audit *c)
 
 static void print_test(const struct pji_check_audit *c, size_t f)
 {
-    const struct pji_audit *a = &c->audit;
+    const struct pji_plan_audit *a = &c->audit;
     const struct pji_factor_test *test = &a->tests[f];
     printf("test       %s: ", c->study->factors[f].name);
     if (test->levels < 2) {
@@ -196,7 +196,7 @@ static void print_test(const struct pji_check_audit *c, size_t f)
 
 static void print_detectable(const struct pji_check_audit *c, double cv, const char *task)
 {
-    double pair = pji_audit_detect_pair(&c->audit, cv, ALPHA, POWER);
+    double pair = pji_plan_audit_detect_pair(&c->audit, cv, ALPHA, POWER);
     printf("detect     80 %% power at alpha 0.05, scatter %.3g %% of %s%s\n", 100 * cv,
            !task     ? "energy as stated"
            : task[0] ? "the pilot's task "
@@ -209,7 +209,7 @@ static void print_detectable(const struct pji_check_audit *c, double cv, const c
         printf("           two treatments: not available with fewer than two blocks\n");
     for (size_t f = 0; f < c->study->n_factors; f++) {
         const struct pji_factor_test *test = &c->audit.tests[f];
-        double least = pji_audit_detect_factor(&c->audit, f, cv, ALPHA, POWER);
+        double least = pji_plan_audit_detect_factor(&c->audit, f, cv, ALPHA, POWER);
         if (!isfinite(least))
             continue;
         bool aliased = test->df != SIZE_MAX && test->df + 1 < test->levels;
@@ -222,7 +222,7 @@ static void print_detectable(const struct pji_check_audit *c, double cv, const c
 
 void pji_check_audit_print(const struct pji_check_audit *c)
 {
-    const struct pji_audit *a = &c->audit;
+    const struct pji_plan_audit *a = &c->audit;
     for (size_t i = 0; i < a->n_aliases; i++)
         print_alias(c, &a->aliases[i]);
     for (size_t f = 0; f < c->study->n_factors; f++)
@@ -279,14 +279,15 @@ static json_t *detect_json(const struct pji_check_audit *c, double cv, const cha
 {
     json_t *out = json_object(), *factors = json_object();
     for (size_t f = 0; f < c->study->n_factors; f++)
-        json_object_set_new(factors, c->study->factors[f].name,
-                            pji_json_num(pji_audit_detect_factor(&c->audit, f, cv, ALPHA, POWER)));
+        json_object_set_new(
+            factors, c->study->factors[f].name,
+            pji_json_num(pji_plan_audit_detect_factor(&c->audit, f, cv, ALPHA, POWER)));
     json_object_set_new(out, "task", task ? json_string(task) : json_null());
     json_object_set_new(out, "cv", pji_json_num(cv));
     json_object_set_new(out, "alpha", pji_json_num(ALPHA));
     json_object_set_new(out, "power_share", pji_json_num(POWER));
     json_object_set_new(out, "pair",
-                        pji_json_num(pji_audit_detect_pair(&c->audit, cv, ALPHA, POWER)));
+                        pji_json_num(pji_plan_audit_detect_pair(&c->audit, cv, ALPHA, POWER)));
     json_object_set_new(out, "factors", factors);
     return out;
 }

@@ -13,7 +13,7 @@ struct pji_check_audit {
     const struct pji_study *study;
     const struct pji_plan *plan;
     const struct pji_forecast *forecast;
-    struct pji_audit audit;
+    struct pji_plan_audit audit;
     double cv;             /* stated: share; 0: not stated */
     double power_w;        /* stated; 0: not stated */
     const char *pilot_dir; /* NULL: none */

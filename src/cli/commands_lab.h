@@ -14,6 +14,7 @@ extern const struct pji_command pji_cmd_run;
 extern const struct pji_command pji_cmd_resume;
 extern const struct pji_command pji_cmd_status;
 extern const struct pji_command pji_cmd_export;
+extern const struct pji_command pji_cmd_extend;
 extern const struct pji_command pji_cmd_report;
 extern const struct pji_command pji_cmd_verify;
 extern const struct pji_command pji_cmd_analyse;

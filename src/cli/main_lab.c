@@ -13,6 +13,7 @@ static const struct pji_command *const commands[] = {
     &pji_cmd_check,
     &pji_cmd_run,
     &pji_cmd_resume,
+    &pji_cmd_extend,
     &pji_cmd_status,
     &pji_cmd_export,
     &pji_cmd_report,

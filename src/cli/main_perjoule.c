@@ -23,6 +23,7 @@ static const struct {
     {"check", "validate a study file and print its plan"},
     {"run", "run a study: plan its trials, measure each, keep every record"},
     {"resume", "go on with a study that was interrupted"},
+    {"extend", "plan more repetitions or levels of a study that exists"},
     {"status", "show how far a study is"},
     {"export", "write the results of a study as CSV or JSON"},
     {"report", "analyse a study and write its report"},

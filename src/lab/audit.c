@@ -47,8 +47,8 @@ static size_t count_parts(const struct work *w, size_t a, size_t b, size_t *pare
     return parts;
 }
 
-static pj_status add_alias(struct pji_audit *audit, const bool *factors, size_t rank, size_t of,
-                           struct pj_error *err)
+static pj_status add_alias(struct pji_plan_audit *audit, const bool *factors, size_t rank,
+                           size_t of, struct pj_error *err)
 {
     pj_status st = pji_array_reserve(&audit->aliases, &audit->cap_aliases, audit->n_aliases + 1,
                                      sizeof *audit->aliases, err);
@@ -64,7 +64,8 @@ static pj_status add_alias(struct pji_audit *audit, const bool *factors, size_t 
     return PJ_OK;
 }
 
-static pj_status find_pairs(struct pji_audit *audit, const struct work *w, struct pj_error *err)
+static pj_status find_pairs(struct pji_plan_audit *audit, const struct work *w,
+                            struct pj_error *err)
 {
     size_t n = audit->n_factors, most = 0;
     for (size_t f = 0; f < n; f++)
@@ -139,7 +140,7 @@ static size_t free_df(const struct work *w, bool *others, size_t f)
 }
 
 /* An alias of f that no pair explains: the fewest factors, found by leaving out one by one. */
-static pj_status add_joint(struct pji_audit *audit, const struct work *w, size_t f, bool *set,
+static pj_status add_joint(struct pji_plan_audit *audit, const struct work *w, size_t f, bool *set,
                            struct pj_error *err)
 {
     size_t of = 1;
@@ -162,7 +163,7 @@ static pj_status add_joint(struct pji_audit *audit, const struct work *w, size_t
     return add_alias(audit, set, rank_of(w, set), of, err);
 }
 
-static bool in_pair(const struct pji_audit *audit, size_t n_pairs, size_t f)
+static bool in_pair(const struct pji_plan_audit *audit, size_t n_pairs, size_t f)
 {
     for (size_t i = 0; i < n_pairs; i++)
         if (audit->aliases[i].factors[f])
@@ -190,7 +191,8 @@ static bool is_balanced(const struct work *w, size_t f)
     return true;
 }
 
-static pj_status find_joint(struct pji_audit *audit, const struct work *w, struct pj_error *err)
+static pj_status find_joint(struct pji_plan_audit *audit, const struct work *w,
+                            struct pj_error *err)
 {
     size_t n = audit->n_factors, n_pairs = audit->n_aliases;
     bool *set = pji_zalloc(n + 1, sizeof *set, err);
@@ -229,7 +231,7 @@ static pj_status make_gram(struct work *w, struct pj_error *err)
 
 /* ---- degrees of freedom ---- */
 
-static pj_status count_levels(struct pji_audit *audit, const struct work *w, size_t f,
+static pj_status count_levels(struct pji_plan_audit *audit, const struct work *w, size_t f,
                               struct pj_error *err)
 {
     struct pji_factor_test *test = &audit->tests[f];
@@ -268,7 +270,7 @@ static bool is_full(const struct pji_study *study, const struct pji_plan *plan)
     return product == plan->n_cells;
 }
 
-static void count_df(struct pji_audit *audit, const struct pji_plan *plan)
+static void count_df(struct pji_plan_audit *audit, const struct pji_plan *plan)
 {
     audit->residual_df =
         (int64_t)plan->n_trials - (int64_t)plan->n_cells - ((int64_t)plan->n_blocks - 1);
@@ -277,12 +279,12 @@ static void count_df(struct pji_audit *audit, const struct pji_plan *plan)
     audit->pair_df = plan->n_cells > 1 ? (int64_t)plan->n_blocks - 1 : 0;
 }
 
-pj_status pji_audit_make(struct pji_audit *audit, const struct pji_study *study,
-                         const struct pji_plan *plan, struct pj_error *err)
+pj_status pji_plan_audit_make(struct pji_plan_audit *audit, const struct pji_study *study,
+                              const struct pji_plan *plan, struct pj_error *err)
 {
     size_t n = study->n_factors;
     struct work w = {.study = study, .plan = plan};
-    *audit = (struct pji_audit){.n_factors = n, .rank = SIZE_MAX};
+    *audit = (struct pji_plan_audit){.n_factors = n, .rank = SIZE_MAX};
     audit->tests = pji_zalloc(n + 1, sizeof *audit->tests, err);
     w.first = pji_zalloc(n + 1, sizeof *w.first, err);
     pj_status st = audit->tests && w.first ? PJ_OK : PJ_ENOMEM;
@@ -305,17 +307,17 @@ pj_status pji_audit_make(struct pji_audit *audit, const struct pji_study *study,
     free(w.scratch);
     free(w.pick);
     if (st)
-        pji_audit_fini(audit);
+        pji_plan_audit_fini(audit);
     return st;
 }
 
-void pji_audit_fini(struct pji_audit *audit)
+void pji_plan_audit_fini(struct pji_plan_audit *audit)
 {
     for (size_t i = 0; i < audit->n_aliases; i++)
         free(audit->aliases[i].factors);
     free(audit->aliases);
     free(audit->tests);
-    *audit = (struct pji_audit){0};
+    *audit = (struct pji_plan_audit){0};
 }
 
 /* ---- the smallest difference ---- */
@@ -331,15 +333,16 @@ static double excess(double ncp, const void *context)
 }
 
 /* Two trials of one block differ with sd sqrt(2) cv. */
-double pji_audit_detect_pair(const struct pji_audit *audit, double cv, double alpha, double goal)
+double pji_plan_audit_detect_pair(const struct pji_plan_audit *audit, double cv, double alpha,
+                                  double goal)
 {
     if (audit->pair_df < 1)
         return (double)NAN;
     return pji_detectable_paired((double)audit->pair_df + 1, alpha, goal) * sqrt(2.0) * cv;
 }
 
-double pji_audit_detect_factor(const struct pji_audit *audit, size_t factor, double cv,
-                               double alpha, double goal)
+double pji_plan_audit_detect_factor(const struct pji_plan_audit *audit, size_t factor, double cv,
+                                    double alpha, double goal)
 {
     const struct pji_factor_test *test = &audit->tests[factor];
     struct target target = {(double)audit->residual_df, alpha, goal};

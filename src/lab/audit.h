@@ -28,7 +28,7 @@ struct pji_alias {
     size_t rank, of; /* of the columns that these factors have with the intercept */
 };
 
-struct pji_audit {
+struct pji_plan_audit {
     struct pji_factor_test *tests; /* n_factors */
     struct pji_alias *aliases;
     size_t n_aliases, cap_aliases, n_factors;
@@ -38,14 +38,15 @@ struct pji_audit {
     int64_t pair_df;          /* two treatments compared within blocks; 0: no such comparison */
 };
 
-pj_status pji_audit_make(struct pji_audit *audit, const struct pji_study *study,
-                         const struct pji_plan *plan, struct pj_error *err);
-void pji_audit_fini(struct pji_audit *audit);
+pj_status pji_plan_audit_make(struct pji_plan_audit *audit, const struct pji_study *study,
+                              const struct pji_plan *plan, struct pj_error *err);
+void pji_plan_audit_fini(struct pji_plan_audit *audit);
 
 /* The smallest relative difference found with probability `goal` at two-sided `alpha`, when trials
  * of one cell scatter by the coefficient of variation cv. NaN: there is no such test. */
-double pji_audit_detect_pair(const struct pji_audit *audit, double cv, double alpha, double goal);
-double pji_audit_detect_factor(const struct pji_audit *audit, size_t factor, double cv,
-                               double alpha, double goal);
+double pji_plan_audit_detect_pair(const struct pji_plan_audit *audit, double cv, double alpha,
+                                  double goal);
+double pji_plan_audit_detect_factor(const struct pji_plan_audit *audit, size_t factor, double cv,
+                                    double alpha, double goal);
 
 #endif

@@ -156,13 +156,34 @@ pj_status pji_study_create(const char *dir, const struct pji_study *study,
     return status;
 }
 
+pj_status pji_study_extensions(struct pji_store *store, int64_t *n, struct pj_error *err)
+{
+    pj_status status = PJ_OK;
+    for (*n = 0; status == PJ_OK; *n += status == PJ_OK ? 1 : 0) {
+        char key[64];
+        char *digest = NULL;
+        snprintf(key, sizeof key, "extension.%lld.plan_sha256", (long long)*n + 1);
+        status = pji_store_get_meta(store, key, &digest, err);
+        free(digest);
+    }
+    return status == PJI_STORE_NONE ? PJ_OK : status;
+}
+
 pj_status pji_study_reopen(struct pji_study *study, struct pji_store *store, struct pj_error *err)
 {
+    char file_key[64] = "study_file", path_key[64] = "study_path";
     char *text = NULL;
     char *path = NULL;
-    pj_status status = pji_store_get_meta(store, "study_file", &text, err);
+    int64_t extensions = 0;
+    pj_status status = pji_study_extensions(store, &extensions, err);
+    if (extensions > 0) {
+        snprintf(file_key, sizeof file_key, "extension.%lld.study_file", (long long)extensions);
+        snprintf(path_key, sizeof path_key, "extension.%lld.study_path", (long long)extensions);
+    }
     if (status == PJ_OK)
-        status = pji_store_get_meta(store, "study_path", &path, err);
+        status = pji_store_get_meta(store, file_key, &text, err);
+    if (status == PJ_OK)
+        status = pji_store_get_meta(store, path_key, &path, err);
     if (status == PJI_STORE_NONE)
         status = pji_fail(err, PJ_ECORRUPT, "%s holds no study file: it was not made by perjoule",
                           pji_store_dir(store));

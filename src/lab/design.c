@@ -104,6 +104,14 @@ pj_status pji_design_cells(const struct pji_study *study, size_t **cell_levels, 
 
 /* ---- order ---- */
 
+static pj_status check_repetitions(int64_t repetitions, size_t n_cells, struct pj_error *err)
+{
+    if (repetitions >= 1 && (uint64_t)repetitions <= PJI_PLAN_TRIALS_MAX / n_cells)
+        return PJ_OK;
+    return pji_fail(err, PJ_EINVAL, "%zu combinations repeated %lld times are not 1 to %d trials",
+                    n_cells, (long long)repetitions, (int)PJI_PLAN_TRIALS_MAX);
+}
+
 /* A cell and the combination of the levels of its factors that are not interleaved. */
 struct member {
     size_t group, cell;
@@ -168,18 +176,23 @@ static void draw_groups(const struct groups *g, struct pji_prng *prng, size_t *c
     }
 }
 
-static pj_status order_blocks(struct pji_plan *plan, const struct pji_study *study,
-                              struct pj_error *err)
+pj_status pji_plan_rounds(struct pji_plan *plan, const struct pji_study *study, const char *stream,
+                          int64_t rounds, struct pj_error *err)
 {
     struct groups groups = {0};
     struct pji_prng prng;
     size_t at = 0;
+    pj_status st = check_repetitions(rounds > 0 ? rounds : 1, plan->n_cells, err);
+    if (st)
+        return st;
+    plan->n_trials = plan->n_cells * (size_t)rounds;
+    plan->trials = pji_zalloc(plan->n_trials + 1, sizeof *plan->trials, err);
     size_t *cells = pji_zalloc(plan->n_cells, sizeof *cells, err);
-    pj_status st = cells ? PJ_OK : PJ_ENOMEM;
+    st = cells && plan->trials ? PJ_OK : PJ_ENOMEM;
     if (st == PJ_OK && study->interleave)
         st = groups_init(&groups, plan, study, err);
-    pji_prng_init(&prng, study->seed, "order");
-    for (int64_t block = 1; block <= study->repetitions && st == PJ_OK; block++) {
+    pji_prng_init(&prng, study->seed, stream);
+    for (int64_t block = 1; block <= rounds && st == PJ_OK; block++) {
         for (size_t c = 0; c < plan->n_cells && !study->interleave; c++)
             cells[c] = c;
         if (study->interleave)
@@ -189,7 +202,7 @@ static pj_status order_blocks(struct pji_plan *plan, const struct pji_study *stu
         for (size_t c = 0; c < plan->n_cells; c++)
             plan->trials[at++] = (struct pji_planned){cells[c], block, block};
     }
-    plan->n_blocks = (size_t)study->repetitions;
+    plan->n_blocks = (size_t)rounds;
     groups_fini(&groups);
     free(cells);
     return st;
@@ -199,6 +212,10 @@ static pj_status order_blocks(struct pji_plan *plan, const struct pji_study *stu
 static pj_status order_freely(struct pji_plan *plan, const struct pji_study *study,
                               struct pj_error *err)
 {
+    plan->n_trials = plan->n_cells * (size_t)study->repetitions;
+    plan->trials = pji_zalloc(plan->n_trials, sizeof *plan->trials, err);
+    if (!plan->trials)
+        return PJ_ENOMEM;
     size_t *order = pji_zalloc(plan->n_trials, sizeof *order, err);
     int64_t *seen = order ? pji_zalloc(plan->n_cells, sizeof *seen, err) : NULL;
     if (!seen) {
@@ -278,21 +295,12 @@ static pj_status digest(struct pji_plan *plan, const struct pji_study *study, st
     return st;
 }
 
-static pj_status check_repetitions(const struct pji_study *study, size_t n_cells,
-                                   struct pj_error *err)
-{
-    if (study->repetitions >= 1 && (uint64_t)study->repetitions <= PJI_PLAN_TRIALS_MAX / n_cells)
-        return PJ_OK;
-    return pji_fail(err, PJ_EINVAL, "%zu combinations repeated %lld times are not 1 to %d trials",
-                    n_cells, (long long)study->repetitions, (int)PJI_PLAN_TRIALS_MAX);
-}
-
 pj_status pji_plan_check(const struct pji_study *study, struct pj_error *err)
 {
     size_t *cells = NULL, n_cells = 0;
     pj_status st = pji_design_cells(study, &cells, &n_cells, err);
     free(cells);
-    return st ? st : check_repetitions(study, n_cells, err);
+    return st ? st : check_repetitions(study->repetitions, n_cells, err);
 }
 
 pj_status pji_plan_make(struct pji_plan *plan, const struct pji_study *study, struct pj_error *err)
@@ -300,15 +308,11 @@ pj_status pji_plan_make(struct pji_plan *plan, const struct pji_study *study, st
     *plan = (struct pji_plan){.n_factors = study->n_factors};
     pj_status st = pji_design_cells(study, &plan->cell_levels, &plan->n_cells, err);
     if (st == PJ_OK)
-        st = check_repetitions(study, plan->n_cells, err);
-    if (st == PJ_OK) {
-        plan->n_trials = plan->n_cells * (size_t)study->repetitions;
-        plan->trials = pji_zalloc(plan->n_trials, sizeof *plan->trials, err);
-        st = plan->trials ? PJ_OK : PJ_ENOMEM;
-    }
+        st = check_repetitions(study->repetitions, plan->n_cells, err);
     if (st == PJ_OK)
-        st = strcmp(study->blocks, "none") == 0 ? order_freely(plan, study, err)
-                                                : order_blocks(plan, study, err);
+        st = strcmp(study->blocks, "none") == 0
+                 ? order_freely(plan, study, err)
+                 : pji_plan_rounds(plan, study, "order", study->repetitions, err);
     if (st == PJ_OK)
         st = digest(plan, study, err);
     if (st)

@@ -34,6 +34,10 @@ pj_status pji_design_cells(const struct pji_study *study, size_t **cell_levels, 
 /* Everything that pji_plan_make would refuse, without making the trials. */
 pj_status pji_plan_check(const struct pji_study *study, struct pj_error *err);
 pj_status pji_plan_make(struct pji_plan *plan, const struct pji_study *study, struct pj_error *err);
+/* Into a plan that has its cells: so many blocks of all of them, repetition k in block k, drawn
+ * from the given stream. */
+pj_status pji_plan_rounds(struct pji_plan *plan, const struct pji_study *study, const char *stream,
+                          int64_t rounds, struct pj_error *err);
 void pji_plan_fini(struct pji_plan *plan);
 
 #endif

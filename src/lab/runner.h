@@ -20,7 +20,11 @@ pj_status pji_study_create(const char *dir, const struct pji_study *study,
                            const struct pji_plan *plan, const struct pji_workload *workload,
                            const struct pji_log *log, struct pj_error *err);
 
-/* Reads the study back from an open store (same text, same folder for relative paths). */
+/* How often the study was extended (lab/extend.h). */
+pj_status pji_study_extensions(struct pji_store *store, int64_t *n, struct pj_error *err);
+
+/* Reads the study back from an open store (same text, same folder for relative paths): as its last
+ * extension left it. */
 pj_status pji_study_reopen(struct pji_study *study, struct pji_store *store, struct pj_error *err);
 
 /* Refuses to go on when an items file changed since the study was created (PJ_EINVAL). */

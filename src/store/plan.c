@@ -96,6 +96,25 @@ pj_status pji_store_add_factor(struct pji_store *store, const char *name, const 
     return pji_db_leave(&store->db, st, err);
 }
 
+pj_status pji_store_add_level(struct pji_store *store, const char *factor, const char *level,
+                              struct pj_error *err)
+{
+    struct pji_query q;
+    pj_status st = pji_store_insert(
+        store, &q,
+        "INSERT INTO level (factor, position, text) SELECT f.id, (SELECT count(*) FROM level l"
+        " WHERE l.factor = f.id), ? FROM factor f WHERE f.name = ?",
+        err);
+    if (st)
+        return st;
+    pji_query_text(&q, level);
+    pji_query_text(&q, factor);
+    st = pji_query_run(&q, err);
+    if (st == PJ_OK && sqlite3_changes(store->db.handle) != 1)
+        st = pji_fail(err, PJ_ENOTFOUND, "the study has no factor '%s'", factor);
+    return st;
+}
+
 /* Texts of one column, owned. */
 struct texts {
     char **items;

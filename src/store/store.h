@@ -64,6 +64,9 @@ pj_status pji_store_get_meta(struct pji_store *store, const char *key, char **va
 /* ---- plan ---- */
 pj_status pji_store_add_factor(struct pji_store *store, const char *name, const char *const *levels,
                                size_t n, struct pj_error *err);
+/* One more level of a factor that is there, behind the others. */
+pj_status pji_store_add_level(struct pji_store *store, const char *factor, const char *level,
+                              struct pj_error *err);
 
 enum pji_trial_state {
     PJI_TRIAL_PLANNED,

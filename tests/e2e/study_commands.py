@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -103,6 +104,16 @@ def tree(path):
             with open(full, "rb") as file:
                 found[full] = file.read()
     return found
+
+
+def rows(directory):
+    """Every row of every table, as text."""
+    db = sqlite3.connect("file:%s/study.sqlite?mode=ro" % directory, uri=True)
+    try:
+        tables = [r[0] for r in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {t: set(map(repr, db.execute("SELECT * FROM %s" % t))) for t in tables}
+    finally:
+        db.close()
 
 
 # ---- check ----
@@ -257,6 +268,46 @@ def test_finished_study(bench):
     check(bench.run("export", out, LC_ALL="de_DE.UTF-8").stdout.decode() == csv_text, "locale")
 
 
+SHORT = """\
+study: short
+factors: {size: [1, "2.0"]}
+repetitions: 2
+engine: {kind: command, run: [echo, $size]}
+"""
+
+
+def test_extend(bench):
+    bench.write("short.yaml", SHORT)
+    bench.run("run", "--out", "more", "short.yaml")
+    before = rows(bench.path("more"))
+    longer = SHORT.replace("2.0", "2.0\", \"2").replace("repetitions: 2", "repetitions: 3")
+    bench.write("longer.yaml", longer)
+    for wrong, words in ((SHORT, "adds nothing"), (SHORT.replace("1, ", ""), "lacks level '1'"),
+                         (longer.replace("echo", "true"), "'engine' differs"),
+                         (longer.replace("repetitions: 3", "repetitions: 1"), "has 1 repetitions"),
+                         (longer + "exclude: [{size: 1}]\n", "leaves out size=1"),
+                         (longer.replace("{size:", "{other: [x], size:"), "other factors"),
+                         (longer.replace("study: short", "study: other"), "is study 'other'")):
+        bench.write("wrong.yaml", wrong)
+        said = bench.run("extend", "more", "wrong.yaml", want=2).stderr.decode()
+        check(words in said, said)
+    check(rows(bench.path("more")) == before, "a refused extension wrote something")
+    check("5 new trials" in bench.run("extend", "more", "longer.yaml").stdout.decode(), "count")
+    bench.run("resume", "more")
+    after = rows(bench.path("more"))
+    for table, old in before.items():
+        check(old <= after[table], "rows of %s changed: %r" % (table, old - after[table]))
+    table = list(csv.DictReader(io.StringIO(bench.run("export", "more").stdout.decode())))
+    check([t["state"] for t in table] == ["done"] * 9, "not all done")
+    count = {size: [t["repetition"] for t in table if t["size"] == size] for size in ("1", "2.0", "2")}
+    check(all(sorted(r) == ["1", "2", "3"] for r in count.values()), repr(count))
+    check(sorted(t["size"] for t in table if t["block"] == "3") == ["1", "2", "2.0"], "no common block")
+    meta = {row for row in after["meta"] if "plan_sha256" in row}
+    check(len(meta) == 2, "the digests of plan and extension: %r" % meta)
+    said = bench.run("extend", "more", "longer.yaml", want=2).stderr.decode()
+    check("adds nothing" in said, said)
+
+
 def test_read_only_copy(bench):
     out = finished(bench)
     copy = bench.path("copy")
@@ -381,7 +432,7 @@ TESTS = [test_check_prints_the_plan, test_check_is_the_same_every_time, test_che
          test_check_refuses, test_check_names_aliases, test_check_a_million_trials,
          test_check_names_every_problem, test_examples_of_the_manual,
          test_finished_study,
-         test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
+         test_extend, test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
          test_no_study, test_full_pipe]
 
 

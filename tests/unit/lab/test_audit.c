@@ -20,7 +20,7 @@
 struct world {
     struct pji_study study;
     struct pji_plan plan;
-    struct pji_audit audit;
+    struct pji_plan_audit audit;
 };
 
 static void world_open(struct world *w, const char *design)
@@ -30,13 +30,13 @@ static void world_open(struct world *w, const char *design)
     snprintf(text, sizeof text, "study: x\n%sengine: {kind: command, run: [echo]}\n", design);
     if (pji_study_parse(&w->study, text, strlen(text), "s.yaml", &err) ||
         pji_plan_make(&w->plan, &w->study, &err) ||
-        pji_audit_make(&w->audit, &w->study, &w->plan, &err))
+        pji_plan_audit_make(&w->audit, &w->study, &w->plan, &err))
         fail_msg("%s", err.text);
 }
 
 static void world_close(struct world *w)
 {
-    pji_audit_fini(&w->audit);
+    pji_plan_audit_fini(&w->audit);
     pji_plan_fini(&w->plan);
     pji_study_fini(&w->study);
 }
@@ -93,8 +93,8 @@ static void full_products_have_none(void **state)
     assert_int_equal(w.audit.tests[1].df, 2);
     assert_int_equal(w.audit.tests[2].levels, 1);
     assert_true(w.audit.residual_df <= 0); /* one trial of each cell: nothing to test with */
-    assert_true(isnan(pji_audit_detect_factor(&w.audit, 0, 0.01, 0.05, 0.8)));
-    assert_true(isnan(pji_audit_detect_pair(&w.audit, 0.01, 0.05, 0.8)));
+    assert_true(isnan(pji_plan_audit_detect_factor(&w.audit, 0, 0.01, 0.05, 0.8)));
+    assert_true(isnan(pji_plan_audit_detect_pair(&w.audit, 0.01, 0.05, 0.8)));
     world_close(&w);
 }
 
@@ -208,11 +208,11 @@ static void smallest_differences(void **state)
     struct world w;
     (void)state;
     world_open(&w, "factors: {a: [0, 1], b: [0, 1]}\nrepetitions: 30\n");
-    double pair = pji_audit_detect_pair(&w.audit, 0.01, 0.05, 0.8);
+    double pair = pji_plan_audit_detect_pair(&w.audit, 0.01, 0.05, 0.8);
     assert_true(fabs(pair - paired_30 * sqrt(2) * 0.01) < 1e-9);
     /* twice the scatter, twice the difference; the averaged test finds a smaller one */
-    assert_true(fabs(pji_audit_detect_pair(&w.audit, 0.02, 0.05, 0.8) - 2 * pair) < 1e-9);
-    double factor = pji_audit_detect_factor(&w.audit, 0, 0.01, 0.05, 0.8);
+    assert_true(fabs(pji_plan_audit_detect_pair(&w.audit, 0.02, 0.05, 0.8) - 2 * pair) < 1e-9);
+    double factor = pji_plan_audit_detect_factor(&w.audit, 0, 0.01, 0.05, 0.8);
     assert_true(factor < pair);
     /* two groups of 60 trials */
     assert_int_equal(w.audit.residual_df, 120 - 4 - 29);
