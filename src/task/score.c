@@ -208,7 +208,7 @@ static bool last_number(const char *text, double *value)
 }
 
 static pj_status score_number(const struct pji_scorer *scorer, const char *part, const char *gold,
-                              struct pji_score *out, struct pji_str *answer, struct pj_error *err)
+                              struct pji_scored *out, struct pji_str *answer, struct pj_error *err)
 {
     double right = 0, said = 0;
     if (!last_number(gold, &right))
@@ -225,19 +225,18 @@ static pj_status score_number(const struct pji_scorer *scorer, const char *part,
 /* ---- one answer ---- */
 
 static void score_choice(const struct pji_scorer *scorer, const char *part, const char *gold,
-                         struct pji_score *out, struct pji_str *answer)
+                         struct pji_scored *out, struct pji_str *answer)
 {
     int choice = pji_choice_extract(part, scorer->choices, scorer->n_choices);
     if (choice < 0)
         return;
-    const char *label = scorer->labels ? scorer->labels[choice] : scorer->choices[choice];
     out->parsable = true;
-    out->correct = strcmp(label, gold) == 0;
-    pji_str_add(answer, label);
+    out->correct = strcmp(scorer->choices[choice], gold) == 0;
+    pji_str_add(answer, scorer->choices[choice]);
 }
 
 static void score_words(const struct pji_scorer *scorer, const char *part, const char *gold,
-                        struct pji_score *out, struct pji_str *answer)
+                        struct pji_scored *out, struct pji_str *answer)
 {
     struct pji_str right = {0};
     first_line(answer, part);
@@ -252,12 +251,12 @@ static void score_words(const struct pji_scorer *scorer, const char *part, const
 }
 
 pj_status pji_score(const struct pji_scorer *scorer, const char *text, const char *gold,
-                    struct pji_score *out, struct pj_error *err)
+                    struct pji_scored *out, struct pj_error *err)
 {
     struct pji_str answer = {0};
     const char *part = answer_part(scorer, text);
     pj_status status = PJ_OK;
-    *out = (struct pji_score){.f1 = scorer->kind == PJI_SCORER_F1 ? 0.0 : (double)NAN};
+    *out = (struct pji_scored){.f1 = scorer->kind == PJI_SCORER_F1 ? 0.0 : (double)NAN};
     switch (scorer->kind) {
     case PJI_SCORER_CHOICE:
     case PJI_SCORER_BINARY:
@@ -274,17 +273,17 @@ pj_status pji_score(const struct pji_scorer *scorer, const char *text, const cha
     if (status == PJ_OK)
         status = pji_str_ok(&answer, err);
     if (status == PJ_OK) {
-        out->answer = pji_dup(pji_str_text(&answer), err);
+        out->answer = pji_dup(out->correct ? gold : pji_str_text(&answer), err);
         status = out->answer ? PJ_OK : PJ_ENOMEM;
     }
     pji_str_fini(&answer);
     return status;
 }
 
-void pji_score_fini(struct pji_score *score)
+void pji_scored_fini(struct pji_scored *score)
 {
     free(score->answer);
-    *score = (struct pji_score){0};
+    *score = (struct pji_scored){0};
 }
 
 /* ---- two classes ---- */

@@ -30,22 +30,21 @@ const char *pji_scorer_name(enum pji_scorer_kind kind);
 struct pji_scorer {
     enum pji_scorer_kind kind;
     const char *const *choices; /* choice and binary: what an answer may be */
-    const char *const *labels;  /* the gold label that each stands for; NULL: the choices */
     size_t n_choices;
     const char *answer_after; /* NULL: the whole text counts */
     double tolerance;         /* numeric: relative */
 };
 
-struct pji_score {
+struct pji_scored {
     bool parsable, correct;
     double f1;    /* f1 only: 0 … 1; NaN for the others */
-    char *answer; /* what was found, owned; choices as their label; "": unparsable */
+    char *answer; /* owned: the gold label when it is right, else what was found; "": unparsable */
 };
 
 /* text NULL: unparsable. PJ_EINVAL: numeric, and gold is no number. */
 pj_status pji_score(const struct pji_scorer *scorer, const char *text, const char *gold,
-                    struct pji_score *out, struct pj_error *err);
-void pji_score_fini(struct pji_score *score);
+                    struct pji_scored *out, struct pj_error *err);
+void pji_scored_fini(struct pji_scored *score);
 
 /* Two classes: counts over answers; unparsable ones are wrong, and neither positive nor negative.
  */
