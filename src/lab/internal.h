@@ -58,6 +58,9 @@ pj_status pji_task_fill(const struct pji_study *study, size_t index, const char 
 pj_status pji_load_fill(const struct pji_study *study, const char *const *levels,
                         struct pji_load_values *out, const struct pji_yaml **at,
                         struct pj_error *err);
+/* preset, scorer, labels, positive, answer_after, tolerance of a task whose other texts are read.
+ */
+bool pji_parse_scoring(struct pji_study *study, struct pji_task_spec *spec);
 /* "key must be a whole number from min to max, not 'text'" */
 pj_status pji_whole_number(const char *key, const char *text, int64_t min, int64_t max,
                            int64_t *out, struct pj_error *err);

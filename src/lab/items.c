@@ -1,15 +1,31 @@
 /* Checking the items files that a study names, before anything starts. */
 #include "lab/internal.h"
 
+#include "lab/shots.h"
 #include "load/times.h"
 #include "task/task.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static pj_status check_item(const struct pji_task_values *v, const struct pji_item *item,
-                            const struct pji_yaml *node, const struct pji_yaml **at,
+/* A gold label that no answer could ever match is a mistake of the file. */
+static pj_status check_gold(const struct pji_task_spec *spec, const struct pji_item *item,
                             struct pj_error *why)
+{
+    struct pji_scored scored = {0};
+    const struct pji_scorer scorer = {.kind = spec->scorer};
+    pj_status st = PJ_OK;
+    if (spec->scorer == PJI_SCORER_NUMERIC)
+        st = pji_score(&scorer, NULL, item->gold, &scored, why);
+    if (st)
+        pji_error_prefix(why, "%s:%zu", item->file, item->line);
+    pji_scored_fini(&scored);
+    return st;
+}
+
+static pj_status check_item(const struct pji_task_spec *spec, const struct pji_task_values *v,
+                            const struct pji_item *item, const struct pji_yaml *node,
+                            const struct pji_yaml **at, struct pj_error *why)
 {
     char *text = NULL;
     pj_status st = pji_template_render(v->prompt, item, &text, why);
@@ -19,7 +35,7 @@ static pj_status check_item(const struct pji_task_values *v, const struct pji_it
         *at = prompt ? prompt : node;
         return st;
     }
-    if (v->n_choices &&
+    if (v->n_choices && !spec->labels &&
         pji_choice_extract(item->gold, (const char *const *)v->choices, v->n_choices) < 0) {
         *at = pji_yaml_get(node, "choices");
         return pji_fail(why, PJ_EINVAL,
@@ -27,7 +43,7 @@ static pj_status check_item(const struct pji_task_values *v, const struct pji_it
                         "choices",
                         item->gold, item->id, v->items_path, item->line);
     }
-    return PJ_OK;
+    return check_gold(spec, item, why);
 }
 
 static pj_status read_items(struct pji_items *items, const struct pji_task_values *v,
@@ -51,8 +67,13 @@ static pj_status check_task(struct pji_task_spec *spec, const struct pji_task_va
     pj_status st = read_items(&items, v, why);
     if (st == PJ_OK && items.n == 0)
         st = pji_fail(why, PJ_EINVAL, "items file %s holds no item", v->items_path);
+    if (st == PJ_OK && spec->labels) {
+        const struct pji_yaml *labels = pji_yaml_get(spec->node, "labels");
+        st = pji_labels_apply(spec, &items, why);
+        *at = st && labels ? labels : *at;
+    }
     for (size_t i = 0; i < items.n && st == PJ_OK; i++)
-        st = check_item(v, &items.items[i], spec->node, at, why);
+        st = check_item(spec, v, &items.items[i], spec->node, at, why);
     spec->n_items = v->limit > 0 && (size_t)v->limit < items.n ? (size_t)v->limit : items.n;
     pji_items_fini(&items);
     return st;

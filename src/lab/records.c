@@ -8,6 +8,7 @@
 #include "core/digest.h"
 #include "core/units.h"
 #include "lab/latency.h"
+#include "lab/scores.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -161,28 +162,27 @@ static pj_status store_request(struct writer *w, const struct pji_phase_data *ph
     return status == PJ_OK ? pji_store_add_request(w->store, w->attempt, &row, w->err) : status;
 }
 
-/* Every scored request has an answer: one that failed or said nothing is unparsable, and wrong. */
 static pj_status store_answer(struct writer *w, const struct pji_phase_data *phase, size_t i,
-                              size_t *correct)
+                              struct pji_scores *scores)
 {
     const struct pji_workload_task *task = phase->run.task;
     const struct pji_request_record *r = &phase->load.records[i];
+    struct pji_scored scored = {0};
     if (task->spec->gold == NULL)
         return PJ_OK;
     const struct pji_item *item = &task->items.items[phase->run.items[r->spec]];
-    int choice =
-        r->error == NULL && r->text != NULL
-            ? pji_choice_extract(r->text, (const char *const *)task->choices, task->n_choices)
-            : -1;
-    const char *answer = choice >= 0 ? task->choices[choice] : "";
-    struct pji_answer_row row = {.task = task->spec->name,
-                                 .item = item->id,
-                                 .answer = answer,
-                                 .gold = item->gold,
-                                 .parsable = choice >= 0,
-                                 .correct = choice >= 0 && strcmp(answer, item->gold) == 0};
-    *correct += row.correct ? 1 : 0;
-    return pji_store_add_answer(w->store, w->attempt, &row, w->err);
+    pj_status status = pji_scores_add(scores, task, item, r, &scored, w->err);
+    if (status == PJ_OK) {
+        struct pji_answer_row row = {.task = task->spec->name,
+                                     .item = item->id,
+                                     .answer = scored.answer,
+                                     .gold = item->gold,
+                                     .parsable = scored.parsable,
+                                     .correct = scored.correct};
+        status = pji_store_add_answer(w->store, w->attempt, &row, w->err);
+    }
+    pji_scored_fini(&scored);
+    return status;
 }
 
 /* ---- derived figures ---- */
@@ -320,10 +320,10 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
 }
 
 static pj_status store_requests(struct writer *w, const struct pji_phase_data *phase,
-                                struct pji_latency *f)
+                                const struct pj_energy *energy, struct pji_latency *f)
 {
     pj_status status = PJ_OK;
-    size_t correct = 0;
+    struct pji_scores scores = {0};
     bool measured = strcmp(phase->name, "measure") == 0;
     for (size_t i = 0; i < phase->load.n && status == PJ_OK; i++) {
         const struct pji_request_record *r = &phase->load.records[i];
@@ -332,12 +332,14 @@ static pj_status store_requests(struct writer *w, const struct pji_phase_data *p
         if (status == PJ_OK)
             status = store_request(w, phase, i);
         if (status == PJ_OK && measured)
-            status = store_answer(w, phase, i, &correct);
+            status = store_answer(w, phase, i, &scores);
     }
-    if (status == PJ_OK && measured && phase->run.task != NULL &&
-        phase->run.task->spec->gold != NULL && phase->load.n > 0)
-        status = put_metric(w, task_name(phase), "accuracy_share",
-                            (double)correct / (double)phase->load.n, "");
+    struct latency_target target = {w, task_name(phase)};
+    if (status == PJ_OK && measured)
+        status = pji_scores_each(&scores, put_latency, &target);
+    if (status == PJ_OK && scores.answers > 0)
+        status = put_per(w, task_name(phase), "j_per_correct", energy, (double)scores.correct,
+                         "no answer was correct");
     return status;
 }
 
@@ -379,7 +381,7 @@ static pj_status store_phase(struct writer *w, const struct pji_phase_data *phas
         status =
             store_window(w, phase->name, task_name(phase), phase->start_ns, phase->end_ns, &total);
     if (status == PJ_OK)
-        status = store_requests(w, phase, &f);
+        status = store_requests(w, phase, &total, &f);
     if (status == PJ_OK && strcmp(phase->name, "measure") == 0) {
         status = put_window_metrics(w, phase, &total);
         if (status == PJ_OK && phase->load.n > 0)

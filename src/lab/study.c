@@ -355,7 +355,13 @@ static void free_tasks(struct pji_study *study)
         struct pji_task_spec *spec = &study->tasks[t];
         for (size_t i = 0; i < spec->n_choices; i++)
             free(spec->choices[i]);
+        for (size_t i = 0; i < spec->n_choices && spec->labels; i++)
+            free(spec->labels[i]);
         free(spec->choices);
+        free(spec->labels);
+        free(spec->examples_path);
+        free(spec->positive);
+        free(spec->answer_after);
         free(spec->name);
         free(spec->items_path);
         free(spec->prompt);

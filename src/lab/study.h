@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "evidence/gates.h"
 #include "load/arrival.h"
+#include "task/score.h"
 
 #include <stdint.h>
 
@@ -52,6 +53,12 @@ struct pji_task_spec {
     char *gold;       /* key of the gold label, NULL: unscored */
     char **choices;   /* accepted answers, in order; n_choices 0: distinct gold labels */
     size_t n_choices;
+    char **labels;       /* gold label of the file that each choice stands for; NULL: the choices */
+    char *examples_path; /* as written: items shown with their answers before the one asked */
+    enum pji_scorer_kind scorer;
+    char *positive; /* binary: the choice that counts as positive */
+    char *answer_after;
+    double tolerance;
     const struct pji_yaml *node; /* the mapping itself: pji_study_task reads it */
     size_t n_items;              /* that are asked; known after pji_study_check_items */
 };
@@ -126,6 +133,9 @@ pj_status pji_study_settings(const struct pji_study *study, const char *const *l
                              struct pji_setting **out, size_t *n, struct pj_error *err);
 void pji_settings_free(struct pji_setting *settings, size_t n);
 
+/* What a reasoning model is told: chat_template_kwargs.enable_thinking of the request. */
+enum pji_thinking { PJI_THINKING_UNSAID, PJI_THINKING_OFF, PJI_THINKING_ON };
+
 /* A task with levels filled in and defaults applied. */
 struct pji_task_values {
     const char *name; /* borrowed from the study */
@@ -141,6 +151,8 @@ struct pji_task_values {
     double temperature; /* of sampling (no unit) */
     uint64_t seed;
     enum pji_api api;
+    int64_t shots; /* examples before each item */
+    enum pji_thinking thinking;
     char *extra; /* further members of the request as the text of a JSON object, NULL: none */
 };
 /* levels NULL: any level. Freed with pji_task_values_fini in every case. */

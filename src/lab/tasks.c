@@ -125,6 +125,21 @@ static pj_status fill_api(struct filling *f, const char *key, const char *text,
     return st;
 }
 
+static pj_status fill_shots(struct filling *f, const char *key, const char *text,
+                            struct pj_error *err)
+{
+    return pji_whole_number(key, text, 0, 1000, &f->out->shots, err);
+}
+
+static pj_status fill_thinking(struct filling *f, const char *key, const char *text,
+                               struct pj_error *err)
+{
+    bool on = false;
+    pj_status st = one_of(key, text, "off", "on", &on, err);
+    f->out->thinking = on ? PJI_THINKING_ON : PJI_THINKING_OFF;
+    return st;
+}
+
 static const struct {
     const char *key;
     field_fn *fill;
@@ -139,16 +154,22 @@ static const struct {
     {"seed", fill_seed},
     {"limit", fill_limit},
     {"api", fill_api},
+    {"shots", fill_shots},
+    {"thinking", fill_thinking},
 };
 
 enum { N_FIELDS = sizeof fields / sizeof fields[0] };
 
 static const char *const task_keys[] = {
-    "name", "items",       "prompt", "gold",  "choices", "max_tokens", "ignore_eos",
-    "stop", "temperature", "seed",   "limit", "api",     "extra",      NULL};
+    "name",       "items",    "prompt",      "gold",     "choices",  "max_tokens",
+    "ignore_eos", "stop",     "temperature", "seed",     "limit",    "api",
+    "extra",      "preset",   "scorer",      "labels",   "positive", "answer_after",
+    "tolerance",  "examples", "shots",       "thinking", NULL};
 
 /* Read once for the whole study: a factor cannot change them. */
-static const char *const fixed_keys[] = {"name", "items", "prompt", "gold", "choices", NULL};
+static const char *const fixed_keys[] = {
+    "name",   "items",    "prompt",       "gold",      "choices",  "preset", "scorer",
+    "labels", "positive", "answer_after", "tolerance", "examples", NULL};
 
 static pj_status fill_field(struct filling *f, size_t field, const struct pji_yaml *node,
                             const char *const *levels, struct pj_error *err)
@@ -195,12 +216,22 @@ static pj_status fill_choices(struct filling *f, const struct pji_yaml *node,
     return PJ_OK;
 }
 
-static pj_status check_task(const struct pji_task_values *v, struct pj_error *err)
+static pj_status check_task(const struct pji_task_spec *spec, const struct pji_task_values *v,
+                            struct pj_error *err)
 {
     if (!v->items_path)
         return pji_fail(err, PJ_EINVAL,
                         "task '%s' needs items: the path of a JSON Lines file, seen from the "
                         "folder of the study file",
+                        v->name);
+    if (v->shots > 0 && !spec->examples_path)
+        return pji_fail(err, PJ_EINVAL,
+                        "task '%s' has shots and needs examples: a JSON Lines file with gold "
+                        "labels whose items are not asked",
+                        v->name);
+    if (v->thinking != PJI_THINKING_UNSAID && v->api != PJI_API_CHAT)
+        return pji_fail(err, PJ_EINVAL,
+                        "task '%s': thinking is told through the chat template: write api: chat",
                         v->name);
     if (v->n_choices && !v->gold)
         return pji_fail(err, PJ_EINVAL,
@@ -233,7 +264,9 @@ pj_status pji_task_fill(const struct pji_study *study, size_t index, const char 
         .name = spec->name, .max_tokens = MAX_TOKENS_DEFAULT, .seed = study->seed};
     *at = spec->node;
     struct filling f = {study, out};
-    pj_status st = keep(&out->prompt, "{prompt}", err);
+    pj_status st = keep(&out->prompt, spec->prompt ? spec->prompt : "{prompt}", err);
+    if (st == PJ_OK && spec->gold)
+        st = keep(&out->gold, spec->gold, err);
     for (size_t i = 0; i < spec->node->n && st == PJ_OK; i++) {
         const char *key = spec->node->keys[i].text;
         size_t field = 0;
@@ -244,7 +277,7 @@ pj_status pji_task_fill(const struct pji_study *study, size_t index, const char 
         if (st)
             *at = &spec->node->items[i];
     }
-    return st ? st : check_task(out, err);
+    return st ? st : check_task(spec, out, err);
 }
 
 pj_status pji_study_task(const struct pji_study *study, size_t index, const char *const *levels,
@@ -365,13 +398,15 @@ static void parse_task(struct pji_study *study, const struct pji_yaml *node, boo
         return;
     spec.items_path = written(study, node, "items");
     spec.prompt = written(study, node, "prompt");
+    spec.gold = written(study, node, "gold");
+    spec.examples_path = written(study, node, "examples");
+    written_choices(study, &spec);
+    bool scored = pji_parse_scoring(study, &spec);
     if (!spec.prompt)
         spec.prompt = pji_study_dup(study, "{prompt}");
-    spec.gold = written(study, node, "gold");
-    written_choices(study, &spec);
     struct check check = {study, study->n_tasks};
     study->tasks[study->n_tasks++] = spec;
-    if (!pji_study_check_names(study, node) || !check_fixed(study, node))
+    if (!scored || !pji_study_check_names(study, node) || !check_fixed(study, node))
         return;
     bool *used = pji_study_alloc(study, study->n_factors, sizeof *used);
     if (!used)

@@ -5,26 +5,11 @@
 #include "core/json.h"
 #include "core/prng.h"
 #include "core/str.h"
+#include "lab/shots.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Path of an items file: absolute, or below the study's folder. Caller frees. */
-static char *items_path(const struct pji_study *study, const char *path, struct pj_error *err)
-{
-    struct pji_str text = {0};
-    if (path[0] != '/' && study->dir != NULL && study->dir[0] != '\0') {
-        pji_str_add(&text, study->dir);
-        pji_str_addc(&text, '/');
-    }
-    pji_str_add(&text, path);
-    if (pji_str_ok(&text, err) != PJ_OK) {
-        pji_str_fini(&text);
-        return NULL;
-    }
-    return pji_str_take(&text);
-}
 
 static bool has_choice(const struct pji_workload_task *task, const char *label)
 {
@@ -57,7 +42,9 @@ static pj_status make_choices(struct pji_workload_task *task, struct pj_error *e
     pj_status status = PJ_OK;
     for (size_t i = 0; i < task->spec->n_choices && status == PJ_OK; i++)
         status = add_choice(task, &cap, task->spec->choices[i], err);
-    if (task->spec->n_choices > 0 || task->spec->gold == NULL)
+    bool closed =
+        task->spec->scorer == PJI_SCORER_CHOICE || task->spec->scorer == PJI_SCORER_BINARY;
+    if (task->spec->n_choices > 0 || task->spec->gold == NULL || !closed)
         return status;
     for (size_t i = 0; i < task->items.n && status == PJ_OK; i++)
         status = add_choice(task, &cap, task->items.items[i].gold, err);
@@ -67,10 +54,12 @@ static pj_status make_choices(struct pji_workload_task *task, struct pj_error *e
 static pj_status read_task(struct pji_workload_task *task, const struct pji_study *study,
                            struct pj_error *err)
 {
-    char *path = items_path(study, task->spec->items_path, err);
+    char *path = pji_workload_path(study, task->spec->items_path, err);
     if (path == NULL)
         return PJ_ENOMEM;
     pj_status status = pji_items_read(&task->items, path, task->spec->gold, 0, err);
+    if (status == PJ_OK)
+        status = pji_labels_apply(task->spec, &task->items, err);
     if (status == PJ_OK) {
         task->prompts = pji_zalloc(task->items.n, sizeof *task->prompts, err);
         status = task->prompts != NULL ? PJ_OK : PJ_ENOMEM;
@@ -83,6 +72,8 @@ static pj_status read_task(struct pji_workload_task *task, const struct pji_stud
     }
     if (status == PJ_OK)
         status = make_choices(task, err);
+    if (status == PJ_OK)
+        status = pji_shots_read(task, study, err);
     free(path);
     return status;
 }
@@ -137,6 +128,10 @@ void pji_workload_fini(struct pji_workload *workload)
         for (size_t j = 0; j < task->n_choices; j++)
             free(task->choices[j]);
         free(task->choices);
+        for (size_t j = 0; task->example_prompts != NULL && j < task->examples.n; j++)
+            free(task->example_prompts[j]);
+        free(task->example_prompts);
+        pji_items_fini(&task->examples);
         pji_items_fini(&task->items);
     }
     free(workload->tasks);
@@ -147,18 +142,22 @@ void pji_workload_fini(struct pji_workload *workload)
 /* ---- the requests of one trial ---- */
 
 /* The members of both objects; the study's win over the engine's. */
-static pj_status merge_extra(const char *engine, const char *study, char **out,
-                             struct pj_error *err)
+static pj_status merge_extra(const char *engine, enum pji_thinking thinking, const char *study,
+                             char **out, struct pj_error *err)
 {
     struct pji_str text = {0};
     *out = NULL;
-    if (engine == NULL && study == NULL)
+    if (engine == NULL && study == NULL && thinking == PJI_THINKING_UNSAID)
         return PJ_OK;
     json_t *base = pji_json_parse(engine != NULL ? engine : "{}",
                                   engine != NULL ? strlen(engine) : 2, "engine settings", err);
     json_t *more = pji_json_parse(study != NULL ? study : "{}", study != NULL ? strlen(study) : 2,
                                   "task: extra", err);
     pj_status status = PJ_EINVAL;
+    if (base != NULL && thinking != PJI_THINKING_UNSAID)
+        json_object_set_new(
+            base, "chat_template_kwargs",
+            json_pack("{s:b}", "enable_thinking", thinking == PJI_THINKING_ON ? 1 : 0));
     if (base != NULL && more != NULL && json_object_update(base, more) == 0) {
         pji_json_write(&text, base, 0);
         status = pji_str_ok(&text, err);
@@ -220,7 +219,7 @@ static void make_spec(struct pji_task_run *run, size_t i)
     const struct pji_workload_task *task = run->task;
     run->specs[i] = (struct pji_request_spec){
         .item = task->items.items[run->items[i]].id,
-        .prompt = task->prompts[run->items[i]],
+        .prompt = run->prompts != NULL ? run->prompts[run->items[i]] : task->prompts[run->items[i]],
         .api = run->values.api,
         .max_tokens = run->values.max_tokens,
         .ignore_eos = run->values.ignore_eos,
@@ -229,6 +228,23 @@ static void make_spec(struct pji_task_run *run, size_t i)
         .seed = run->values.seed,
         .extra = run->extra,
     };
+}
+
+/* The prompts with their examples before them; without shots the task's own are used. */
+static pj_status make_prompts(struct pji_task_run *run, struct pj_error *err)
+{
+    if (run->values.shots == 0)
+        return PJ_OK;
+    run->prompts = pji_zalloc(run->task->items.n + 1, sizeof *run->prompts, err);
+    if (run->prompts == NULL)
+        return PJ_ENOMEM;
+    for (size_t i = 0; i < run->task->items.n; i++) {
+        run->prompts[i] =
+            pji_shots_prompt(run->task, (size_t)run->values.shots, run->task->prompts[i], err);
+        if (run->prompts[i] == NULL)
+            return PJ_ENOMEM;
+    }
+    return PJ_OK;
 }
 
 /* The values of the study file with the levels filled in, and how many requests they make. */
@@ -256,7 +272,10 @@ pj_status pji_task_run_make(struct pji_task_run *run, const struct pji_study *st
     *run = (struct pji_task_run){.task = task};
     pj_status status = read_values(run, study, levels, &n_items, err);
     if (status == PJ_OK)
-        status = merge_extra(engine_extra, run->values.extra, &run->extra, err);
+        status =
+            merge_extra(engine_extra, run->values.thinking, run->values.extra, &run->extra, err);
+    if (status == PJ_OK)
+        status = make_prompts(run, err);
     if (status == PJ_OK)
         status = make_schedule(run, study, repetition, err);
     if (status == PJ_OK) {
@@ -284,6 +303,9 @@ void pji_task_run_fini(struct pji_task_run *run)
     free(run->items);
     free(run->due_ns);
     free(run->extra);
+    for (size_t i = 0; run->prompts != NULL && run->prompts[i] != NULL; i++)
+        free(run->prompts[i]);
+    free(run->prompts);
     pji_task_values_fini(&run->values);
     *run = (struct pji_task_run){0};
 }

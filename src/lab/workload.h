@@ -21,6 +21,8 @@ struct pji_workload_task {
     char **choices; /* as in the study, or the distinct gold labels */
     size_t n_choices;
     const struct pji_times *times; /* of the workload */
+    struct pji_items examples;     /* few-shot; n 0: none */
+    char **example_prompts;        /* rendered, one for each example */
 };
 
 struct pji_workload {
@@ -47,6 +49,7 @@ struct pji_task_run {
     bool fixed_length;                    /* ignore_eos: every answer must have max_tokens */
     struct pji_task_values values;        /* what the specs borrow from */
     char *extra;                          /* owned; likewise */
+    char **prompts;                       /* owned, with shots: one for each item; else NULL */
 };
 
 /* levels: the trial's, one for each factor. engine_extra: see engine/engine.h, request_extra. */
