@@ -39,6 +39,8 @@ struct pj_session_options {
     const char *cuda_visible_devices; /* value of CUDA_VISIBLE_DEVICES: NULL means all GPUs. The
                                          library does not look: pass getenv(…) */
     const char *cuda_device_order;    /* value of CUDA_DEVICE_ORDER, NULL: unset */
+    const char *hip_visible_devices;  /* value of HIP_VISIBLE_DEVICES, NULL: unset */
+    const char *rocr_visible_devices; /* value of ROCR_VISIBLE_DEVICES, NULL: unset */
     uint32_t max_windows;             /* windows that exist at once, at most 1 048 576; 0: 4096 */
     int measured_only;                /* not 0: totals leave modelled and constant domains out */
     /* Warnings, one sentence each; may be called from several threads. NULL: silent. */

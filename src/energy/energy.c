@@ -16,6 +16,28 @@ double pj_energy_u(const struct pj_energy *energy)
     return pji_quadrature(energy->u_ind_j, energy->u_com_j);
 }
 
+/* Part of every format that carries energies: only ever added to. */
+static const struct {
+    uint32_t flag;
+    const char *name;
+} quality_names[] = {
+    {PJ_QUALITY_WRAP, "wrap"},       {PJ_QUALITY_BRIDGED, "bridged"},
+    {PJ_QUALITY_RESET, "reset"},     {PJ_QUALITY_AMBIGUOUS, "ambiguous"},
+    {PJ_QUALITY_EDGE, "edge"},       {PJ_QUALITY_STALLED, "stalled"},
+    {PJ_QUALITY_CAPPED, "capped"},   {PJ_QUALITY_PARTIAL, "partial"},
+    {PJ_QUALITY_SUSPEND, "suspend"},
+};
+
+const char *pj_quality_name(uint32_t flag)
+{
+    for (size_t i = 0; i < sizeof quality_names / sizeof quality_names[0]; i++) {
+        if (quality_names[i].flag == flag) {
+            return quality_names[i].name;
+        }
+    }
+    return NULL;
+}
+
 bool pj_energy_valid(const struct pj_energy *energy)
 {
     return energy->origin != PJ_ORIGIN_MISSING;

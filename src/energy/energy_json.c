@@ -1,39 +1,17 @@
-/* energy/energy_json.c - an energy as JSON, and back. The names of quality flags are part of every
- * format that carries energies: they are only ever added to.
- */
+/* energy/energy_json.c - an energy as JSON, and back. */
 #include "energy/channel.h"
 
 #include <math.h>
 #include <string.h>
 
-static const struct {
-    uint32_t flag;
-    const char *name;
-} quality_names[] = {
-    {PJ_QUALITY_WRAP, "wrap"},       {PJ_QUALITY_BRIDGED, "bridged"},
-    {PJ_QUALITY_RESET, "reset"},     {PJ_QUALITY_AMBIGUOUS, "ambiguous"},
-    {PJ_QUALITY_EDGE, "edge"},       {PJ_QUALITY_STALLED, "stalled"},
-    {PJ_QUALITY_CAPPED, "capped"},   {PJ_QUALITY_PARTIAL, "partial"},
-    {PJ_QUALITY_SUSPEND, "suspend"},
-};
-enum { QUALITY_COUNT = sizeof quality_names / sizeof quality_names[0] };
-
-const char *pj_quality_name(uint32_t flag)
-{
-    for (size_t i = 0; i < QUALITY_COUNT; i++) {
-        if (quality_names[i].flag == flag) {
-            return quality_names[i].name;
-        }
-    }
-    return NULL;
-}
+enum { FLAGS = 32 };
 
 static json_t *quality_to_json(uint32_t quality)
 {
     json_t *list = json_array();
-    for (size_t i = 0; list != NULL && i < QUALITY_COUNT; i++) {
-        if ((quality & quality_names[i].flag) != 0 &&
-            json_array_append_new(list, json_string(quality_names[i].name)) != 0) {
+    for (unsigned i = 0; list != NULL && i < FLAGS; i++) {
+        const char *name = pj_quality_name(quality & UINT32_C(1) << i);
+        if (name != NULL && json_array_append_new(list, json_string(name)) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -84,9 +62,10 @@ static pj_status quality_from_json(const json_t *list, uint32_t *quality, struct
         if (name == NULL) {
             return pji_fail(err, PJ_EINVAL, "energy: \"quality\" is not a list of names");
         }
-        for (size_t k = 0; k < QUALITY_COUNT; k++) {
-            if (strcmp(name, quality_names[k].name) == 0) {
-                *quality |= quality_names[k].flag;
+        for (unsigned k = 0; k < FLAGS; k++) {
+            const char *known = pj_quality_name(UINT32_C(1) << k);
+            if (known != NULL && strcmp(name, known) == 0) {
+                *quality |= UINT32_C(1) << k;
             }
         }
     }

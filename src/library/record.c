@@ -43,12 +43,16 @@ pj_status pji_session_record_open(struct pj_session *session, const char *path, 
     config.fd = session->trace_fd;
     header.interval_ns = interval_ns;
     header.machine = pji_machine_facts(&session->platform);
+    header.schedule = pji_meter_schedule(session->meter);
+    header.instruments = pji_meter_describe(session->meter);
     status = pji_stream_open(&session->stream, &config, err);
     if (!status)
         status = pji_trace_put_header(&line, &header, err);
     if (!status)
         status = pji_stream_put(session->stream, pji_str_text(&line), line.len, err);
     json_decref(header.machine);
+    json_decref(header.schedule);
+    json_decref(header.instruments);
     pji_str_fini(&line);
     if (status > 0)
         status = pji_fail(err, PJ_EPEER, "nobody reads the trace '%s'", path);
@@ -101,7 +105,8 @@ void pji_session_record_windows(struct pj_session *session)
 void pji_session_record_end(struct pj_session *session)
 {
     struct pji_meter_stats stats;
-    struct pji_trace_footer footer = {.t_ns = pji_now_ns(&session->platform)};
+    struct pji_trace_footer footer = {.t_ns = pji_now_ns(&session->platform),
+                                      .seal = PJI_SEAL_INTACT};
     const struct pji_platform_ops *ops = session->platform.ops;
     struct pji_str line = {0};
     struct pj_error err = {0};
@@ -115,8 +120,10 @@ void pji_session_record_end(struct pj_session *session)
     footer.late_ticks = stats.late_ticks;
     /* the process is not ours: of the thread that samples */
     footer.own_cpu_s = pji_s_from_ns(ops->clock_ns(session->platform.context, PJI_CLOCK_THREAD));
-    pji_trace_put_footer(&line, &footer);
+    footer.lateness = stats.lateness;
     status = pji_stream_drain(session->stream, &err);
+    footer.hash = pji_stream_hash(session->stream);
+    pji_trace_put_footer(&line, &footer);
     if (!status)
         status = pji_stream_put(session->stream, pji_str_text(&line), line.len, &err);
     if (!status)

@@ -114,6 +114,8 @@ static pj_status open_meter(struct pj_session *session, const struct pj_session_
                 .nvml_path = options->nvml_path,
                 .cuda_visible_devices = options->cuda_visible_devices,
                 .cuda_device_order = options->cuda_device_order,
+                .hip_visible_devices = options->hip_visible_devices,
+                .rocr_visible_devices = options->rocr_visible_devices,
                 .replay_path = options->replay_path},
         .sources = options->replay_path ? only_replay : pji_sources,
         .interval_ns = options->interval_ns,

@@ -118,6 +118,28 @@ sanitize)
     sed -i "s/'werror=true'/'werror=false'/" "$dir/meson.build"
     expect 'heap-use-after-free' "$dir/tools/check-sanitize" "$dir" report/doc
     ;;
+symbols | symbols-missing | symbols-soname)
+    clean "$dir/tools/check-symbols" "${PERJOULE_BUILD_ROOT:?}/src/library/libperjoule.so" "$dir"
+    # a library with the names of the list, and what is wrong with it
+    sed -n 's/^pj_.*/void &(void) {}/p' "$root/tools/symbols" >"$dir/lib.c"
+    soname=libperjoule.so.0
+    case $check in
+    symbols)
+        echo 'void pji_planted(void) {}' >>"$dir/lib.c"
+        words='pji_planted: exported'
+        ;;
+    symbols-missing)
+        sed -i '/pj_window_end(/d' "$dir/lib.c"
+        words='pj_window_end: in tools/symbols'
+        ;;
+    symbols-soname)
+        soname=libperjoule.so.1
+        words='not libperjoule.so.0'
+        ;;
+    esac
+    cc -shared -fPIC -Wl,-soname,"$soname" -o "$dir/lib.so" "$dir/lib.c"
+    expect "$words" "$dir/tools/check-symbols" "$dir/lib.so" "$dir"
+    ;;
 *)
     echo "not ok 1 - unknown check $check"
     exit 1

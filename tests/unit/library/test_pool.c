@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { THREADS = 4, ROUNDS = 20000, HELD = 8 };
+enum { THREADS = 4, ROUNDS = 20000, HELD = 8, ALL = THREADS * HELD };
 
 static struct pji_platform platform;
 
@@ -102,7 +102,7 @@ static void threads_never_share_a_window(void **state)
     struct worker workers[THREADS] = {0};
     pthread_t threads[THREADS];
 
-    assert_int_equal(pji_pool_init(&pool, THREADS * HELD, NULL), PJ_OK);
+    assert_int_equal(pji_pool_init(&pool, ALL, NULL), PJ_OK);
     for (size_t i = 0; i < THREADS; i++) {
         workers[i].pool = &pool;
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
@@ -112,7 +112,7 @@ static void threads_never_share_a_window(void **state)
         assert_int_equal(workers[i].busy, 0);
         assert_int_equal(workers[i].wrong, 0);
     }
-    for (size_t i = 0; i < THREADS * HELD; i++) /* every slot came back */
+    for (size_t i = 0; i < ALL; i++) /* every slot came back */
         (void)start(&pool);
     pji_pool_fini(&pool);
 }

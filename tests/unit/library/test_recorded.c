@@ -97,6 +97,8 @@ static void compare_all(struct worker workers[THREADS])
     if (pji_trace_load(&trace, trace_path, &err))
         fail_msg("%s", err.text);
     assert_true(trace.complete && !trace.torn);
+    assert_int_equal(trace.footer.seal, PJI_SEAL_INTACT);
+    assert_true(trace.footer.lateness.n > 0);
     for (size_t i = 0; i < ALL; i++) {
         struct worker *worker = &workers[i / EACH];
         struct pj_result *result = result_of(worker->session, worker->windows[i % EACH]);
