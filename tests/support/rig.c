@@ -51,6 +51,8 @@ void rig_read(struct rig *rig)
 
     if (pji_meter_read(rig->meter, &rig->readings, &rig->n_readings, &err))
         fail_msg("%s", err.text);
+    for (size_t i = 0; i < rig->n && pji_meter_suspended_ns(rig->meter) > 0; i++)
+        pji_series_suspend(&rig->series[i], pji_meter_suspended_ns(rig->meter));
     for (size_t i = 0; i < rig->n_readings; i++) {
         const struct pji_reading *r = &rig->readings[i];
 
