@@ -78,7 +78,7 @@ static const struct pji_nvml_known *known_of(const struct pji_source_env *env,
                                              const struct pji_nvml_api *api,
                                              const struct pji_nvml_gpu *gpu)
 {
-    char key[3 * PJI_NVML_TEXT];
+    char key[PJI_NVML_KEY];
 
     if (env->n_nvml_known == 0 || !pji_nvml_key(api, gpu->device, gpu->identity.uuid, key))
         return NULL;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 bool pji_nvml_key(const struct pji_nvml_api *api, pji_nvml_device device, const char *uuid,
-                  char key[3 * PJI_NVML_TEXT])
+                  char key[PJI_NVML_KEY])
 {
     char vbios[PJI_NVML_TEXT] = "", driver[PJI_NVML_TEXT] = "";
 
@@ -16,7 +16,7 @@ bool pji_nvml_key(const struct pji_nvml_api *api, pji_nvml_device device, const 
         api->driver_version(driver, sizeof driver) != PJI_NVML_SUCCESS)
         return false;
     vbios[sizeof vbios - 1] = driver[sizeof driver - 1] = '\0';
-    (void)snprintf(key, 3 * PJI_NVML_TEXT, "%.90s|%.90s|%.90s", uuid, vbios, driver);
+    (void)snprintf(key, PJI_NVML_KEY, "%.90s|%.90s|%.90s", uuid, vbios, driver);
     return true;
 }
 

@@ -7,13 +7,15 @@
 #include "core/json.h"
 #include "sources/nvml_api.h"
 
+enum { PJI_NVML_KEY = 3 * PJI_NVML_TEXT };
+
 struct pji_call_cost {
     int64_t p50_ns, p99_ns; /* 0: not measured */
     size_t calls;
 };
 
 struct pji_nvml_known {
-    char key[3 * PJI_NVML_TEXT]; /* pji_nvml_key */
+    char key[PJI_NVML_KEY]; /* pji_nvml_key */
     char name[PJI_NVML_TEXT];
     struct pji_call_cost counter, buffer, usage;
     int64_t counter_refresh_ns; /* median distance of the counter's steps, 0: none seen */
@@ -25,7 +27,7 @@ struct pji_nvml_known {
 
 /* "UUID|VBIOS|driver"; false when one of them is unknown: then nothing can be kept. */
 bool pji_nvml_key(const struct pji_nvml_api *api, pji_nvml_device device, const char *uuid,
-                  char key[3 * PJI_NVML_TEXT]);
+                  char key[PJI_NVML_KEY]);
 /* The entry of that key, the newest one; NULL. */
 const struct pji_nvml_known *pji_nvml_known_find(const struct pji_nvml_known *known, size_t n,
                                                  const char *key);

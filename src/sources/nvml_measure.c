@@ -159,7 +159,7 @@ static double difference(const struct work *w, int64_t offset_ns, int64_t averag
 
 static int64_t find_average(const struct work *w, int64_t offset_ns)
 {
-    double best_mw = INFINITY, worst_mw = 0, spread_mw = 0;
+    double best_mw = (double)INFINITY, worst_mw = 0, spread_mw = 0;
     int64_t found_ns = -1;
 
     for (size_t i = 0; i < sizeof averages_ns / sizeof averages_ns[0]; i++) {

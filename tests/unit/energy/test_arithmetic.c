@@ -102,8 +102,8 @@ static void shares_of_a_class_count_as_one_where_that_is_more(void **state)
     assert_near(ratio.u_com, 2 * each, 1e-12);
     assert_true(ratio.cancelled);
     /* apart where that is more: shares that move against each other */
-    b[0].value_j = 20, b[0].u_com_j = b[0].u_gain_j = 2;
-    b[1].value_j = 0, b[1].u_com_j = b[1].u_gain_j = 0;
+    b[0] = make(20, 0, 2, 2, "p@1");
+    b[1] = make(0, 0, 0, 0, "p@2");
     b[2].value_j = 10;
     assert_int_equal(pji_energy_ratio_parts(&ratio, a, 3, b, 3, NULL), PJ_OK);
     assert_near(ratio.u_com, sqrt(2) / 30, 1e-12);
