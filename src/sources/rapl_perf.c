@@ -68,7 +68,7 @@ static int read_event_count(const struct pji_platform *platform,
 static bool is_frozen(const struct pji_platform *platform, const struct pji_rapl_counter *counter,
                       int64_t first_uj)
 {
-    enum { LOOKS = 8, WAIT_MS = 2 };
+    enum { LOOKS = 3, WAIT_MS = 1 }; /* it delays the start of what is measured */
 
     for (int i = 0; i < LOOKS; i++) {
         int64_t energy_uj = first_uj;

@@ -17,7 +17,7 @@ SHORT = "--short" in sys.argv
 ONLY = os.environ.get("ONLY", "").split()  # names of parts
 HERE = os.path.dirname(os.path.abspath(__file__))
 LOAD = [sys.executable, os.environ.get("GPU_LOAD", os.path.join(HERE, "nvml_load.py"))]
-T95 = {5: 2.571, 7: 2.365, 11: 2.201}
+T95 = {5: 2.571, 7: 2.365, 11: 2.201, 23: 2.069}
 
 
 def out(name):
@@ -238,8 +238,9 @@ def stall():
 
 
 def slowdown():
+    """Both legs begin after the same pause since the last one: a GPU that rested longer runs faster."""
     print("== slowdown: a fixed CUDA loop with the meter against without, alternating")
-    pairs = 6 if SHORT else 12
+    pairs, pause_s = (6, 1.0) if SHORT else (int(os.environ.get("PAIRS", "12")), 1.0)
     load = subprocess.Popen([*LOAD, "loop", "3"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     load.stdout.readline()
 
@@ -249,6 +250,7 @@ def slowdown():
         return float(load.stdout.readline())
 
     once()
+    idle_since = time.monotonic()
     logs = []
     for i in range(pairs):
         times = {}
@@ -258,10 +260,13 @@ def slowdown():
                 if os.path.exists(trace):
                     os.unlink(trace)
                 with meter(trace):
+                    time.sleep(max(0, idle_since + pause_s - time.monotonic()))
                     times[True] = once()
+                    idle_since = time.monotonic()
             else:
-                time.sleep(0.4)
+                time.sleep(max(0, idle_since + pause_s - time.monotonic()))
                 times[False] = once()
+                idle_since = time.monotonic()
         logs.append(math.log(times[True] / times[False]))
     load.stdin.close()
     load.wait()
