@@ -22,7 +22,6 @@ ROCR_VISIBLE_DEVICES are honoured.
 import atexit
 import ctypes
 import dataclasses
-import math
 import os
 import threading
 
@@ -95,6 +94,7 @@ _VOID = ctypes.c_void_p
 _ERR = ctypes.POINTER(_Error)
 _SIGNATURES = {
     "pj_version": (ctypes.c_char_p, []),
+    "pj_energy_u": (ctypes.c_double, [ctypes.POINTER(_Energy)]),
     "pj_quality_name": (ctypes.c_char_p, [ctypes.c_uint32]),
     "pj_session_open": (ctypes.c_int, [ctypes.POINTER(_VOID), ctypes.POINTER(_Options), _ERR]),
     "pj_session_stop": (ctypes.c_int, [_VOID, _ERR]),
@@ -198,7 +198,7 @@ class Part:
 def _energy(raw):
     names = (_lib().pj_quality_name(raw.quality & 1 << i) for i in range(32))
     valid = raw.origin != 0
-    numbers = [raw.value_j, math.hypot(raw.u_ind_j, raw.u_com_j), raw.u_ind_j, raw.u_com_j,
+    numbers = [raw.value_j, _lib().pj_energy_u(ctypes.byref(raw)), raw.u_ind_j, raw.u_com_j,
                raw.u_gain_j]
     return Energy(*(numbers if valid else [None] * 5), _ORIGINS[raw.origin],
                   tuple(name.decode() for name in names if name),

@@ -57,7 +57,9 @@ PJ_API const struct pj_part *pj_result_part(const struct pj_result *result, size
 
 /* The energy of a window that has ended. Waits until every instrument has shown its end: at most
  * wait_ns; 0 does not wait, negative waits as long as it makes sense (up to 5 s, where an
- * instrument does not answer). May be repeated; each time with all readings until now.
+ * instrument does not answer). An alternative reading of a domain (a GPU's energy counter beside
+ * its power samples) is not waited for: it can be missing, or marked, where the total is not. May
+ * be repeated; each time with all readings until now.
  *
  * PJ_WINDOW_EARLY (positive, with a result): the time was up first. Parts that are behind say so:
  * PJ_QUALITY_EDGE, or missing.

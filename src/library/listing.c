@@ -8,6 +8,11 @@ bool pji_source_is(const struct pji_channel *channel)
     return channel->role == PJI_ROLE_ENERGY || channel->role == PJI_ROLE_POWER;
 }
 
+bool pji_source_is_alternative(const struct pji_channel *channel)
+{
+    return pji_source_is(channel) && channel->companion >= 0;
+}
+
 void pji_source_view(struct pj_source *source, const struct pji_channel *channel)
 {
     *source = (struct pj_source){.name = channel->name,

@@ -147,6 +147,8 @@ static pj_status make_trace(struct pj_session *session, struct pj_error *err)
         const struct pji_channel *channel = &table->channels[i];
         int64_t settling_ns = pji_series_settling_ns(channel);
 
+        if (pji_source_is_alternative(channel))
+            continue;
         if (settling_ns > session->settling_ns)
             session->settling_ns = settling_ns;
         if (channel->refresh_ns > session->refresh_ns)

@@ -74,6 +74,7 @@ void pji_session_record_close(struct pj_session *session);
 pj_status pji_session_list(struct pj_session *session, struct pj_error *err);
 void pji_source_view(struct pj_source *source, const struct pji_channel *channel);
 bool pji_source_is(const struct pji_channel *channel); /* an energy, not a companion of one */
+bool pji_source_is_alternative(const struct pji_channel *channel); /* of another source's domain */
 
 /* PJ_ESTATE in a child of the process that opened the session. */
 pj_status pji_session_check(const struct pj_session *session, struct pj_error *err);

@@ -241,6 +241,40 @@ class FromPython(Installed):
         self.assertEqual(decode.energy.valid, decode.energy.value_j is not None)
         self.assertTrue(decode.energy.valid or decode.energy.reason)
 
+    def test_a_slow_gpu_is_not_waited_for_where_its_samples_suffice(self):
+        trace, windows = self.path("trace.jsonl"), self.path("windows.csv")
+        fake = os.path.join(lean.BUILD, "tests/fakes/fake_nvml.so")
+        # 25 ms for the counter: by its ration it is not read again for half a minute
+        script = """import sys, time, perjoule
+with perjoule.Session(interval_ms=20, nvml=%r, root=%r, trace=%r) as session:
+    rows = []
+    for i in range(4):
+        with session.window("w%%d" %% i) as window:
+            time.sleep(0.15)
+        began = time.monotonic()
+        whole = window.read()
+        assert whole and time.monotonic() - began < 3, time.monotonic() - began
+        rows.append((window, window.energy))
+    for window, energy in rows:
+        print(window.name, window.start_ns, window.end_ns, repr(energy.value_j), energy.origin,
+              sep=",")
+""" % (fake, self.root, trace)
+        env = dict(os.environ, FAKE_NVML_SQUARE="100000,400000,170", PYTHONPATH=sys.path[0],
+                   FAKE_NVML_LATENCY_MS="energy=25,samples=5")
+        env.pop("CUDA_VISIBLE_DEVICES", None)
+        self.put("dev/nvidia0", "")
+        ran = subprocess.run([sys.executable, "-c", script], env=env, check=False, text=True,
+                             capture_output=True, timeout=60)
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        with open(windows, "w", encoding="utf-8") as file:
+            file.write("name,start_ns,end_ns,energy_j,origin\n" + ran.stdout)
+        replayed = json.loads(self.run_it(lean.PERJOULE, "replay", trace, "--windows", windows,
+                                          "--json").stdout)["windows"]
+        for mine, theirs in zip(ran.stdout.splitlines(), replayed, strict=True):
+            self.assertEqual(float(mine.split(",")[3]), theirs["energy_j"]["value"])
+            self.assertEqual(mine.split(",")[4], "integrated")
+            self.assertIn("nvml:0:power", theirs["set"])
+
     def test_wrong_options_are_refused(self):
         with self.assertRaisesRegex(self.perjoule.Error, "interval_ns"):
             self.perjoule.Session(interval_ms=0.001)
