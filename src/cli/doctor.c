@@ -15,46 +15,53 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RULES "udev rule in /etc/udev/rules.d/70-perjoule.rules"
+
+static const char join_powercap[] =
+    "sudo groupadd -rf perjoule && sudo usermod -aG perjoule \"$USER\" && sudo udevadm control "
+    "--reload && sudo udevadm trigger -s powercap";
+static const char join_hwmon[] =
+    "sudo groupadd -rf perjoule && sudo usermod -aG perjoule \"$USER\" && sudo udevadm control "
+    "--reload && sudo udevadm trigger -s hwmon";
+
 static const struct pji_remedy perf_remedies[PJI_DOCTOR_REMEDIES] = {
-    {"capability", "sudo setcap cap_perfmon=ep \"$(command -v perjoule)\" (Linux 5.8 or newer; "
-                   "again after each update of perjoule). In a container: --cap-add PERFMON and a "
-                   "seccomp profile that allows perf_event_open"},
-    {"sysctl", "kernel.perf_event_paranoid=0 in /etc/sysctl.d/perjoule.conf: opens the events of "
-               "the processor to every user"},
+    {"fix", "capability (Linux 5.8 or newer; again after each update of perjoule)",
+     "sudo setcap cap_perfmon=ep \"$(command -v perjoule)\""},
+    {"or", "capability of a container, with a seccomp profile that allows perf_event_open",
+     "docker run --cap-add PERFMON --security-opt seccomp=PROFILE.json ..."},
+    {"or", "sysctl in /etc/sysctl.d/70-perjoule.conf: opens the events to every user",
+     "kernel.perf_event_paranoid = 0"},
 };
 
 static const struct pji_remedy powercap_remedies[PJI_DOCTOR_REMEDIES] = {
-    {"udev rule",
-     "in /etc/udev/rules.d/70-perjoule.rules: SUBSYSTEM==\"powercap\", ACTION==\"add|change\", "
-     "TEST==\"energy_uj\", RUN+=\"/bin/chgrp perjoule /sys%p/energy_uj\", RUN+=\"/bin/chmod 0440 "
-     "/sys%p/energy_uj\""},
-    {"group",
-     "sudo groupadd -r perjoule; sudo usermod -aG perjoule \"$USER\"; sudo udevadm control "
-     "--reload; sudo udevadm trigger -s powercap; then log in again"},
-    {"until the next boot", "sudo chgrp perjoule /sys/class/powercap/*/energy_uj; sudo chmod 0440 "
-                            "/sys/class/powercap/*/energy_uj"},
+    {"fix", RULES,
+     "SUBSYSTEM==\"powercap\", ACTION==\"add|change\", TEST==\"energy_uj\", RUN+=\"/bin/chgrp "
+     "perjoule /sys%p/energy_uj\", RUN+=\"/bin/chmod 0440 /sys%p/energy_uj\""},
+    {"and", "group (then log in again)", join_powercap},
+    {"or", "until the next boot",
+     "sudo chgrp GROUP /sys/class/powercap/*/energy_uj; sudo chmod 0440 "
+     "/sys/class/powercap/*/energy_uj"},
 };
 
 static const struct pji_remedy nvml_remedies[PJI_DOCTOR_REMEDIES] = {
-    {"group", "read and write access to /dev/nvidiactl and /dev/nvidiaN; where their group is "
-              "video: sudo usermod -aG video \"$USER\""},
-    {"udev rule", "where the device files are root's alone: options nvidia NVreg_DeviceFileMode="
-                  "0660 NVreg_DeviceFileGID=<group of video> in /etc/modprobe.d"},
+    {"fix", "group of the device files /dev/nvidiactl and /dev/nvidiaN (often video)",
+     "sudo usermod -aG video \"$USER\""},
+    {"or", "setting of the module in /etc/modprobe.d/nvidia.conf, where the files are root's alone",
+     "options nvidia NVreg_DeviceFileMode=0660 NVreg_DeviceFileGID=44"},
 };
 
 static const struct pji_remedy amdsmi_remedies[PJI_DOCTOR_REMEDIES] = {
-    {"group", "sudo usermod -aG render,video \"$USER\"; then log in again. In a container: "
-              "--device /dev/kfd --device /dev/dri --group-add render"},
+    {"fix", "group (then log in again)", "sudo usermod -aG render,video \"$USER\""},
+    {"or", "devices and group of a container",
+     "docker run --device /dev/kfd --device /dev/dri --group-add render ..."},
 };
 
 static const struct pji_remedy hwmon_remedies[PJI_DOCTOR_REMEDIES] = {
-    {"udev rule",
-     "in /etc/udev/rules.d/70-perjoule.rules: SUBSYSTEM==\"hwmon\", ACTION==\"add|change\", "
-     "RUN+=\"/bin/sh -c 'chgrp -f perjoule /sys%p/power*_average /sys%p/energy*_input; chmod -f "
-     "g+r /sys%p/power*_average /sys%p/energy*_input'\""},
-    {"group",
-     "sudo groupadd -r perjoule; sudo usermod -aG perjoule \"$USER\"; sudo udevadm control "
-     "--reload; sudo udevadm trigger -s hwmon; then log in again"},
+    {"fix", RULES,
+     "SUBSYSTEM==\"hwmon\", ACTION==\"add|change\", RUN+=\"/bin/sh -c 'chgrp -f perjoule "
+     "/sys%p/power*_average /sys%p/energy*_input; chmod -f g+r /sys%p/power*_average "
+     "/sys%p/energy*_input'\""},
+    {"and", "group (then log in again)", join_hwmon},
 };
 
 static const struct {

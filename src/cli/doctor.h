@@ -21,10 +21,11 @@ enum pji_rung_state {
     PJI_RUNG_ABSENT   /* nothing of its kind here */
 };
 
-/* A way to the permission, the smallest first. */
+/* A way to the permission, or a step of it; the smallest way first. */
 struct pji_remedy {
-    const char *kind; /* "capability", "udev rule", "group", "sysctl" */
-    const char *text;
+    const char *lead; /* "fix", "and" (with the one before), "or" (in its place) */
+    const char *kind; /* "capability", "udev rule in FILE", "group", "sysctl in FILE" */
+    const char *text; /* a line to copy: a command, a rule, a setting */
 };
 
 struct pji_rung {

@@ -37,8 +37,9 @@ static json_t *remedies_of(const struct pji_rung *rung)
     json_t *list = json_array();
 
     for (size_t i = 0; rung->remedies && i < PJI_DOCTOR_REMEDIES && rung->remedies[i].kind; i++)
-        (void)json_array_append_new(list, json_pack("{s:s, s:s}", "kind", rung->remedies[i].kind,
-                                                    "do", rung->remedies[i].text));
+        (void)json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s}", "step", rung->remedies[i].lead, "kind",
+                            rung->remedies[i].kind, "do", rung->remedies[i].text));
     return list;
 }
 

@@ -1,5 +1,5 @@
 /* The doctor's words for people: what the energy is worth here, the ladder of instruments, the
- * machine, other tools, GPUs. Lines end before column 80.
+ * machine, other tools, GPUs. Lines end before column 80, but for those that are to be copied.
  */
 #include "cli/doctor.h"
 
@@ -149,6 +149,18 @@ static void add_channels(const struct pji_doctor *d, const struct pji_rung *rung
     pji_str_fini(&names);
 }
 
+/* What is to be copied stands on a line of its own, unbroken. */
+static void add_remedies(const struct pji_rung *rung, struct pji_str *out)
+{
+    for (size_t i = 0; rung->remedies && i < PJI_DOCTOR_REMEDIES && rung->remedies[i].kind; i++) {
+        const struct pji_remedy *r = &rung->remedies[i];
+
+        pji_str_addf(out, "%*s%s, ", INDENT, "", r->lead);
+        add_words(out, r->kind, INDENT + strlen(r->lead) + 2, INDENT + 2);
+        pji_str_addf(out, "%*s%s\n", INDENT + 4, "", r->text);
+    }
+}
+
 static void add_rung(const struct pji_doctor *d, const struct pji_rung *rung, struct pji_str *out)
 {
     pji_str_addf(out, "  %-*s%s: ", INDENT - 2, pji_rung_state_name(rung->state), rung->ops->name);
@@ -168,14 +180,7 @@ static void add_rung(const struct pji_doctor *d, const struct pji_rung *rung, st
         out->failed = out->failed || line.failed;
         pji_str_fini(&line);
     }
-    for (size_t i = 0; rung->remedies && i < PJI_DOCTOR_REMEDIES && rung->remedies[i].kind; i++) {
-        struct pji_str line = {0};
-
-        pji_str_addf(&line, "%s: %s", rung->remedies[i].kind, rung->remedies[i].text);
-        add_under(out, i == 0 ? "fix: " : "or, more: ", pji_str_text(&line));
-        out->failed = out->failed || line.failed;
-        pji_str_fini(&line);
-    }
+    add_remedies(rung, out);
 }
 
 /* ---- machine, tools, GPUs ---- */

@@ -128,9 +128,10 @@ static double buffer_mean(const struct work *w, int64_t offset_ns, int64_t t_ns,
             n++;
         }
     }
-    if (average_ns == 0)
-        return last_mw;
-    return reaches && n > 0 ? sum_mw / (double)n : (double)NAN;
+    if (average_ns > 0 && !reaches)
+        return (double)NAN;
+    /* samples may be further apart than what is averaged over: then the last one holds */
+    return n > 0 ? sum_mw / (double)n : last_mw;
 }
 
 /* Root mean square difference over the polls that every average can be told for; *spread_mw is the

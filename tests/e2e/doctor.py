@@ -273,8 +273,9 @@ class Doctor(lean.Case):
             self.skipTest("no other user can start this build")
         rung = self.rung(told, "rapl_powercap")
         self.assertEqual((rung["state"], rung["denied"]), ("denied", True))
-        self.assertEqual([r["kind"] for r in rung["remedies"]],
-                         ["udev rule", "group", "until the next boot"])
+        self.assertEqual([r["step"] for r in rung["remedies"]], ["fix", "and", "or"])
+        self.assertIn("udev rule", rung["remedies"][0]["kind"])
+        self.assertTrue(rung["remedies"][0]["do"].startswith('SUBSYSTEM=="powercap"'))
         self.assertIn("permission denied", rung["missing"][0]["reason"])
         self.assertEqual(self.rung(told, "model_cpu")["state"], "in use")
         self.assertEqual(told["worth"]["cpu"], "modelled")
