@@ -4,6 +4,7 @@
 #include "report/picture.h"
 
 #include "core/num.h"
+#include "report/groups.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ struct room {
     double letter, gap, line;
     int font;
 };
+enum { TITLE_LETTER = 6 /* units that a letter of a title takes */ };
 static const struct room large = {7, 14, 24, 10};
 static const struct room small = {5.2, 8, 17, 8};
 
@@ -149,8 +151,10 @@ static void log_tics(struct pji_str *out, const struct pji_axis *axis, double le
     }
 }
 
-static void add_axis(struct pji_picture *p, char name, const struct pji_axis *axis, double length)
+static void add_axis(struct pji_picture *p, char name, const struct pji_axis *axis, double length,
+                     double title_room)
 {
+    struct pji_str title = {0};
     const struct room *room = p->many ? &small : &large;
     pji_str_addf(&p->body, "%s logscale %c\nset %crange [", axis->log ? "set" : "unset", name,
                  name);
@@ -158,7 +162,10 @@ static void add_axis(struct pji_picture *p, char name, const struct pji_axis *ax
     pji_str_addc(&p->body, ':');
     pji_str_add_num(&p->body, axis->hi);
     pji_str_addf(&p->body, "]\nset %clabel ", name);
-    pji_picture_quote(&p->body, axis->title != NULL ? axis->title : "");
+    pji_picture_wrap(&title, axis->title != NULL ? axis->title : "",
+                     (size_t)fmax(20, title_room / TITLE_LETTER), 2);
+    pji_picture_quote(&p->body, pji_str_text(&title));
+    pji_str_fini(&title);
     pji_str_addf(&p->body, " offset 0,%s\n", name == 'x' ? "0.3" : "0");
     if (axis->no_tics) {
         pji_str_addf(&p->body, "set format %c ''\nunset %ctics\n", name, name);
@@ -188,33 +195,34 @@ void pji_picture_panel(struct pji_picture *p, const struct pji_frame *frame,
     add_margin(p, 'b', 1 - frame->bottom / p->height);
     pji_str_add(&p->body, "set border 3 lw 0.8 lc rgb '#444444'\nset bars small\nunset key\n"
                           "set clip one\nset clip two\n");
-    add_axis(p, 'x', x, frame->right - frame->left);
-    add_axis(p, 'y', y, frame->bottom - frame->top);
+    double middle = (frame->left + frame->right) / 2;
+    double beside = fmin(middle, PJI_PICTURE_WIDTH - middle);
+    add_axis(p, 'x', x, frame->right - frame->left, 2 * beside);
+    add_axis(p, 'y', y, frame->bottom - frame->top, frame->bottom - frame->top);
 }
 
-void pji_picture_rows(struct pji_picture *p, const char *const *labels, size_t n, size_t columns,
-                      size_t max_lines, int font)
+/* Names are labels: the text of a tic is a format, which gnuplot cuts after 50 bytes. */
+void pji_picture_rows(struct pji_picture *p, const char *const *labels, size_t n,
+                      const struct pji_names *names)
 {
-    struct pji_str lines = {0};
-    struct pji_str tic = {0};
-    pji_str_addf(&p->body, "set ytics nomirror scale 0 font ',%d' (", font);
-    for (size_t i = 0; i < n; i++) {
-        pji_str_clear(&lines);
-        pji_str_clear(&tic);
-        pji_picture_wrap(&lines, labels[i], columns, max_lines);
-        for (const char *c = pji_str_text(&lines); *c != '\0'; c++) {
-            pji_str_addc(&tic, *c);
-            if (*c == '%') /* the text of a tic is a format */
-                pji_str_addc(&tic, '%');
-        }
-        if (i > 0)
-            pji_str_add(&p->body, ", ");
-        pji_picture_quote(&p->body, pji_str_text(&tic));
-        pji_str_addf(&p->body, " %zu", n - i);
-    }
+    struct pji_str text = {0};
+    pji_str_add(&p->body, "set ytics nomirror scale 0 (");
+    for (size_t i = 0; i < n; i++)
+        pji_str_addf(&p->body, "%s'' %zu", i > 0 ? ", " : "", n - i);
     pji_str_add(&p->body, ")\n");
-    pji_str_fini(&lines);
-    pji_str_fini(&tic);
+    for (size_t i = 0; i < n; i++) {
+        pji_str_clear(&text);
+        size_t lines = pji_picture_wrap(&text, labels[i], names->columns, names->max_lines);
+        double up = ((double)lines - 1) / 2 * names->line / names->row;
+        pji_str_add(&p->body, "set label ");
+        pji_picture_quote(&p->body, pji_str_text(&text));
+        pji_str_add(&p->body, " at screen ");
+        pji_str_add_num(&p->body, (names->left - 7) / PJI_PICTURE_WIDTH);
+        pji_str_add(&p->body, ",first ");
+        pji_str_add_num(&p->body, (double)(n - i) + up);
+        pji_str_addf(&p->body, " right font ',%d'\n", names->font);
+    }
+    pji_str_fini(&text);
 }
 
 double pji_axis_room(const struct pji_axis *axis, double length)
@@ -233,5 +241,7 @@ double pji_axis_room(const struct pji_axis *axis, double length)
         from = from > 0 ? 0 : i + 1;
     }
     pji_str_fini(&text);
-    return (double)widest * large.letter + (axis->title != NULL ? 34 : 12);
+    size_t title = axis->title != NULL ? pji_text_letters(axis->title) : 0;
+    bool two_lines = (double)title * TITLE_LETTER > length;
+    return (double)widest * large.letter + (title == 0 ? 12 : two_lines ? 48 : 34);
 }

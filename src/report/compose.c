@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { MOST_ANSWERS = 6 /* sentences at the top */ };
+
 const char *pji_report_headline(const struct pji_summary *summary, const char **name)
 {
     static const char *const wanted[] = {"j_per_token", "energy_j", "dur_s"};
@@ -63,6 +65,41 @@ static void add_answer(struct pji_doc *doc, const struct pji_summary *s,
     }
 }
 
+/* Comparisons of the headline, in all and by verdict (`of` may be NULL). */
+static size_t count_answers(const struct pji_summary *s, const char *task, const char *name,
+                            size_t of[PJI_VERDICT_NONE + 1])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_comparisons; i++) {
+        const struct pji_comparison *c = &s->comparisons[i];
+        if (strcmp(c->task, task) != 0 || strcmp(c->name, name) != 0)
+            continue;
+        n++;
+        if (of != NULL)
+            of[c->verdict]++;
+    }
+    return n;
+}
+
+/* With many treatments the answer is how many differ; each one stands in the table. */
+static void add_counts(struct pji_doc *doc, const struct pji_summary *s, const char *task,
+                       const char *name)
+{
+    size_t of[PJI_VERDICT_NONE + 1] = {0};
+    size_t n = count_answers(s, task, name, of);
+    const struct pji_figure_name *title = pji_figure_name_find(name);
+    pji_report_from_trials(doc, s, "ratio", PJI_EVERY_TREATMENT, true);
+    pji_doc_add(
+        doc, PJI_BLOCK_LEAD,
+        "Compared with %s, %s is %s in %zu of %zu treatments, %s in %zu, undecided in %zu "
+        "(the 95 %% interval of the ratio contains 1) and without a conclusion in %zu. Each "
+        "ratio stands below.",
+        s->treatments[0].label, title != NULL ? title->words : name,
+        title != NULL ? title->lower : "lower", of[PJI_VERDICT_LOWER], n,
+        title != NULL ? title->higher : "higher", of[PJI_VERDICT_HIGHER], of[PJI_VERDICT_UNDECIDED],
+        of[PJI_VERDICT_NONE]);
+}
+
 static void add_answers(struct pji_doc *doc, const struct pji_summary *s)
 {
     const char *name = NULL;
@@ -74,13 +111,18 @@ static void add_answers(struct pji_doc *doc, const struct pji_summary *s)
         pji_doc_add(doc, PJI_BLOCK_LEAD, "No answer yet: no trial is done with a value.");
         return;
     }
+    bool many = count_answers(s, task, name, NULL) > MOST_ANSWERS;
+    if (many)
+        add_counts(doc, s, task, name);
     for (size_t i = 0; i < s->n_comparisons; i++) {
         const struct pji_comparison *c = &s->comparisons[i];
         if (strcmp(c->task, task) != 0 || strcmp(c->name, name) != 0)
             continue;
-        add_answer(doc, s, c);
+        if (!many)
+            add_answer(doc, s, c);
         times = times || c->ratio_of_times;
     }
+    pji_doc_no_source(doc);
     if (times)
         pji_doc_add(doc, PJI_BLOCK_WARNING,
                     "The model sees only utilisation, so this ratio is a ratio of times: it says "

@@ -181,10 +181,26 @@ static void add_figure(struct pji_doc *doc, const struct pji_summary *s, const c
     pji_doc_no_source(doc);
 }
 
+static void headline_blocks(const struct pji_summary *s, const char *task, const char *name,
+                            size_t *fewest, size_t *most)
+{
+    *fewest = SIZE_MAX;
+    *most = 0;
+    for (size_t i = 0; i < s->n_comparisons; i++) {
+        const struct pji_comparison *c = &s->comparisons[i];
+        if (strcmp(c->task, task) != 0 || strcmp(c->name, name) != 0)
+            continue;
+        *fewest = c->n_blocks < *fewest ? c->n_blocks : *fewest;
+        *most = c->n_blocks > *most ? c->n_blocks : *most;
+    }
+}
+
 void pji_report_add_tables(struct pji_doc *doc, const struct pji_summary *s,
                            const struct pji_drawn *drawn)
 {
     char caption[320];
+    size_t fewest = 0;
+    size_t most = 0;
     const char *name = NULL;
     const char *headline = pji_report_headline(s, &name);
     const struct pji_figure_name *title = name != NULL ? pji_figure_name_find(name) : NULL;
@@ -213,9 +229,10 @@ void pji_report_add_tables(struct pji_doc *doc, const struct pji_summary *s,
     add_comparisons(doc, s);
     pji_doc_no_source(doc);
     if (drawn->ratios && headline != NULL) {
+        headline_blocks(s, headline, name, &fewest, &most);
         snprintf(caption, sizeof caption,
-                 "Ratio of %s to %s within blocks with 95 %% intervals; n = blocks.", words,
-                 s->treatments[0].label);
+                 "Ratio of %s to %s within blocks with 95 %% intervals; n = %zu%s blocks.", words,
+                 s->treatments[0].label, fewest, fewest < most ? " or more" : "");
         add_figure(doc, s, "ratio", "effects", caption);
     }
     if (drawn->trace) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RIGHT = 58 /* for "n = …" */, AXIS = 46 /* tics and title below */, FEW = 12 };
+enum { RIGHT = 58 /* for "n = …" */, AXIS = 48 /* tics and title below */, FEW = 12 };
 
 pj_status pji_ready_make(struct pji_ready *ready, struct pji_plots *plots,
                          const struct pji_plot *plot, const struct pji_sample *groups, size_t n,
@@ -110,7 +110,13 @@ void pji_rows_panel(struct pji_picture *p, const struct pji_rows *rows, const st
                               .bottom = p->top + above + (double)rows->n * rows->row};
     struct pji_axis y = {.lo = 0.5, .hi = (double)rows->n + 0.5, .no_tics = true};
     pji_picture_panel(p, &frame, x, &y);
-    pji_picture_rows(p, labels, rows->n, rows->columns, rows->max_lines, rows->font);
+    struct pji_names names = {.columns = rows->columns,
+                              .max_lines = rows->max_lines,
+                              .font = rows->font,
+                              .left = rows->left,
+                              .line = rows->font + 2.5,
+                              .row = rows->row};
+    pji_picture_rows(p, labels, rows->n, &names);
     for (size_t i = 0; counts != NULL && i < rows->n; i++) {
         snprintf(text, sizeof text, "n = %zu", counts[i]);
         snprintf(how, sizeof how,

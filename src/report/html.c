@@ -78,7 +78,7 @@ static void put_text(struct pji_str *out, const char *text, size_t source)
     struct pji_str part = {0};
     const char *p = text;
     while (source > 0 && *p != '\0') {
-        bool inside = p > text && is_word(p[-1]);
+        bool inside = p > text && (is_word(p[-1]) || p[-1] == '='); /* a level is no result */
         size_t n = inside ? 0 : number_at(p);
         if (n == 0) {
             pji_str_addc(&part, *p++);
@@ -117,6 +117,14 @@ static void open_row(struct pji_str *out, const struct pji_block *b, size_t firs
     pji_str_addc(out, '>');
 }
 
+static const char *cell_open(const struct pji_block *b, size_t column, const char *text)
+{
+    enum { LONG = 32 }; /* words, not a number: they may break */
+    if (!b->columns[column].right)
+        return "<td>";
+    return pji_text_width(text) > LONG ? "<td class=\"r w\">" : "<td class=\"r\">";
+}
+
 static void put_table(struct pji_str *out, const struct pji_block *b)
 {
     pji_str_add(out, "<div class=\"box\"><table id=\"");
@@ -133,8 +141,8 @@ static void put_table(struct pji_str *out, const struct pji_block *b)
         size_t c = i % b->n_columns;
         if (c == 0)
             open_row(out, b, i);
-        element_from(out, b->columns[c].right ? "<td class=\"r\">" : "<td>", b->cells[i].text,
-                     b->cells[i].source, "</td>");
+        element_from(out, cell_open(b, c, b->cells[i].text), b->cells[i].text, b->cells[i].source,
+                     "</td>");
         if (c + 1 == b->n_columns)
             pji_str_add(out, "</tr>\n");
     }
@@ -168,6 +176,23 @@ static void put_source(struct pji_str *out, const struct pji_source *s, size_t n
     pji_str_add(out, "</td></tr>\n");
 }
 
+/* Does the page itself, not only a table for programs, have a number from it? */
+static bool is_used(const struct pji_doc *doc, size_t source)
+{
+    for (size_t i = 0; i < doc->n; i++) {
+        const struct pji_block *b = &doc->blocks[i];
+        if (b->kind == PJI_BLOCK_DATA)
+            continue;
+        if (b->source == source)
+            return true;
+        for (size_t c = 0; c < b->n_cells; c++) {
+            if (b->cells[c].source == source)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void put_sources(struct pji_str *out, const struct pji_doc *doc)
 {
     if (doc->n_sources > 0) {
@@ -177,8 +202,10 @@ static void put_sources(struct pji_str *out, const struct pji_doc *doc)
                          "<thead><tr><th scope=\"col\" class=\"r\">source</th><th scope=\"col\">"
                          "statistic</th><th scope=\"col\">figure</th><th scope=\"col\">task</th>"
                          "<th scope=\"col\">trials</th></tr></thead>\n<tbody>\n");
-        for (size_t i = 0; i < doc->n_sources; i++)
-            put_source(out, &doc->sources[i], i + 1);
+        for (size_t i = 0; i < doc->n_sources; i++) {
+            if (is_used(doc, i + 1))
+                put_source(out, &doc->sources[i], i + 1);
+        }
         pji_str_add(out, "</tbody></table></div>\n");
     }
     pji_str_add(out, "<h2>Definitions</h2>\n<dl>\n");

@@ -30,7 +30,7 @@ const char pji_page_style[] =
     "th{border-bottom:2px solid var(--line);cursor:pointer}"
     "th[aria-sort=ascending]::after{content:\" \\2191\"}"
     "th[aria-sort=descending]::after{content:\" \\2193\"}\n"
-    ".r{text-align:right;white-space:nowrap}\n"
+    ".r{text-align:right;white-space:nowrap}.r.w{white-space:normal}\n"
     "a{color:var(--link)}a.n{color:inherit;text-decoration:underline dotted var(--soft);"
     "text-underline-offset:.2em}a.n:hover,a.n:focus{color:var(--link)}\n"
     ":target{background:var(--warn)}\n"
@@ -44,6 +44,7 @@ const char pji_page_style[] =
     "body{max-width:none;padding:0;font-size:9.5pt}.lead,.warn{border:1px solid #999}"
     "#theme{display:none}h2{break-after:avoid}tr,figure{break-inside:avoid}"
     "thead{display:table-header-group}.box{overflow:visible}table{font-size:8pt}"
-    ".r{white-space:normal}th,td{padding:.15rem .4rem;overflow-wrap:anywhere}figure "
-    "img{min-width:0}"
+    ".r.w{white-space:normal}th,td{padding:.15rem .4rem}td:last-child{overflow-wrap:anywhere}"
+    "#records{font-size:6.5pt}#records td,#records th{padding:.1rem .2rem}"
+    "figcaption{font-size:8.5pt}figure img{min-width:0;max-width:160mm}"
     "a,a.n{color:inherit;text-decoration:none}}\n";

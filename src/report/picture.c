@@ -3,6 +3,7 @@
 
 #include "core/array.h"
 #include "core/num.h"
+#include "report/groups.h"
 #include "report/pictures.h"
 
 #include <math.h>
@@ -52,8 +53,10 @@ static void add_texts(struct pji_picture *p, const struct pji_plot *plot, const 
         pji_picture_wrap(&title, plot->title != NULL ? plot->title : "", TITLE_COLUMNS, 3);
     p->top = 8 + (double)TITLE_LINE * (double)count_lines(&title, lines);
     lines = pji_picture_wrap(&foot, caption, CAPTION_COLUMNS, 6);
-    p->foot = 8 + (double)CAPTION_LINE * (double)count_lines(&foot, lines);
-    p->height = ceil(p->top + body_height + p->foot);
+    p->foot = 14 + (double)CAPTION_LINE * (double)count_lines(&foot, lines);
+    enum { LONG_TITLE = 68, SECOND_LINE = 14 };
+    bool two_lines = plot->x_axis != NULL && pji_text_letters(plot->x_axis) > LONG_TITLE;
+    p->height = ceil(p->top + body_height + p->foot + (two_lines ? SECOND_LINE : 0));
     if (title.len > 0) {
         pji_str_add(&p->body, "set label ");
         pji_picture_quote(&p->body, pji_str_text(&title));
@@ -65,7 +68,7 @@ static void add_texts(struct pji_picture *p, const struct pji_plot *plot, const 
         pji_str_add(&p->body, "set label ");
         pji_picture_quote(&p->body, pji_str_text(&foot));
         pji_str_addf(&p->body, " at screen 0.0125,screen ");
-        add_num(&p->body, (p->foot - 8) / p->height);
+        add_num(&p->body, (p->foot - 14) / p->height);
         pji_str_add(&p->body, " left font ',9' textcolor rgb '#444444' front\n");
     }
     pji_str_fini(&title);

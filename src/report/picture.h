@@ -59,9 +59,15 @@ size_t pji_picture_path(struct pji_picture *p, const struct pji_xy *points, size
 /* ---- panels ---- */
 void pji_picture_panel(struct pji_picture *p, const struct pji_frame *frame,
                        const struct pji_axis *x, const struct pji_axis *y);
-/* Groups as tics of the y axis, the first on top at y = n; `font` their size. */
-void pji_picture_rows(struct pji_picture *p, const char *const *labels, size_t n, size_t columns,
-                      size_t max_lines, int font);
+/* Groups along the y axis, the first on top at y = n. */
+struct pji_names {
+    size_t columns, max_lines;
+    int font;
+    double left;      /* where the axis stands */
+    double line, row; /* units of a line and of a row */
+};
+void pji_picture_rows(struct pji_picture *p, const char *const *labels, size_t n,
+                      const struct pji_names *names);
 void pji_picture_grid(struct pji_picture *p, bool x, bool y);
 /* A text in the panel's own coordinates: x,y as gnuplot writes them ("first 3, graph 1"). */
 void pji_picture_label(struct pji_picture *p, const char *text, const char *how);

@@ -140,28 +140,24 @@ static void plan_names(struct names *names, const struct layout *l)
     names->left = fmax(LEFT, 12 + (double)names->letters * 5.6 * 0.71 - room / 2);
 }
 
-static void put_names(struct pji_picture *p, const struct layout *l, const struct names *names)
+static void put_names(struct pji_picture *p, const struct layout *l, const struct names *names,
+                      double bottom)
 {
     struct pji_str text = {0};
-    struct pji_str tic = {0};
-    pji_str_addf(&p->body, "set xtics nomirror out scale 0.5 font ',9' %s (",
-                 names->turned ? "rotate by 45 right" : "norotate");
+    pji_str_add(&p->body, "set xtics nomirror out scale 0.5 (");
+    for (size_t x = 0; x < l->n_x; x++)
+        pji_str_addf(&p->body, "%s'' %zu", x > 0 ? ", " : "", x + 1);
+    pji_str_add(&p->body, ")\n");
     for (size_t x = 0; x < l->n_x; x++) {
         pji_str_clear(&text);
-        pji_str_clear(&tic);
         pji_picture_wrap(&text, l->x_levels[x], names->letters, names->turned ? 1 : 3);
-        for (const char *c = pji_str_text(&text); *c != '\0'; c++) {
-            pji_str_addc(&tic, *c);
-            if (*c == '%')
-                pji_str_addc(&tic, '%');
-        }
-        pji_str_add(&p->body, x > 0 ? ", " : "");
-        pji_picture_quote(&p->body, pji_str_text(&tic));
-        pji_str_addf(&p->body, " %zu", x + 1);
+        pji_str_add(&p->body, "set label ");
+        pji_picture_quote(&p->body, pji_str_text(&text));
+        pji_str_addf(&p->body, " at first %zu,screen ", x + 1);
+        pji_str_add_num(&p->body, 1 - (bottom + 14) / p->height);
+        pji_str_addf(&p->body, " %s font ',9'\n", names->turned ? "right rotate by 45" : "center");
     }
-    pji_str_add(&p->body, ")\n");
     pji_str_fini(&text);
-    pji_str_fini(&tic);
 }
 
 static void one_panel(struct pji_picture *p, const struct layout *l, const struct names *names,
@@ -175,7 +171,7 @@ static void one_panel(struct pji_picture *p, const struct layout *l, const struc
     char how[96];
     x.title = NULL;
     pji_picture_panel(p, &frame, &x, &l->y);
-    put_names(p, l, names);
+    put_names(p, l, names, frame.bottom);
     snprintf(how, sizeof how, "at screen 0.5,screen %.6f center font ',11'",
              (p->foot + 10) / p->height);
     pji_picture_label(p, l->x.title != NULL ? l->x.title : "", how);

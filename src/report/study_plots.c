@@ -46,6 +46,7 @@ static pj_status add_effects(const struct study *st, struct pj_error *err)
 {
     const struct pji_summary *s = st->s;
     struct pji_str axis = {0};
+    struct pji_str caption = {0};
     size_t n = 0;
     struct pji_plot_effect *effects = pji_zalloc(s->n_comparisons + 1, sizeof *effects, err);
     if (effects == NULL)
@@ -60,12 +61,14 @@ static pj_status add_effects(const struct study *st, struct pj_error *err)
                                                     .n = c->n_blocks};
     }
     const struct pji_figure_name *title = pji_figure_name_find(st->name);
-    pji_str_addf(&axis, "ratio of %s to %s (no unit)", title != NULL ? title->words : st->name,
-                 s->treatments[0].label);
-    struct pji_plot plot = {.id = "effects", .x_axis = pji_str_text(&axis)};
+    pji_str_addf(&axis, "ratio of %s (no unit)", title != NULL ? title->words : st->name);
+    pji_str_addf(&caption, "Compared with %s", s->treatments[0].label);
+    struct pji_plot plot = {
+        .id = "effects", .x_axis = pji_str_text(&axis), .caption = pji_str_text(&caption)};
     pj_status status =
         n > 0 ? pji_plot_forest(st->plots, &plot, effects, n, 1, err) : (pj_status)SKIPPED;
     pji_str_fini(&axis);
+    pji_str_fini(&caption);
     free(effects);
     return status;
 }
