@@ -69,12 +69,10 @@ static pj_status name_domain(struct pji_domains *d, const char *name, struct pj_
         if (strcmp(d->names[i], name) == 0)
             return PJ_OK;
     }
-    char **grown = realloc(d->names, (d->n + 1) * sizeof *grown);
-    if (grown == NULL)
-        return pji_fail(err, PJ_ENOMEM, "out of memory");
-    d->names = grown;
-    grown[d->n] = pji_dup(name, err);
-    return grown[d->n++] != NULL ? PJ_OK : PJ_ENOMEM;
+    if (pji_array_reserve(&d->names, &d->cap, d->n + 1, sizeof *d->names, err) != PJ_OK)
+        return PJ_ENOMEM;
+    d->names[d->n] = pji_dup(name, err);
+    return d->names[d->n++] != NULL ? PJ_OK : PJ_ENOMEM;
 }
 
 /* Sum of a trial's channels of one domain; NaN when one of them is missing or there is none. */

@@ -89,7 +89,7 @@ struct pji_record {
 struct pji_domains {
     char *task;
     char **names;
-    size_t n;
+    size_t n, cap;
     double *energy_j;
 };
 

@@ -228,7 +228,7 @@ void pji_report_add_tables(struct pji_doc *doc, const struct pji_summary *s,
     }
     add_comparisons(doc, s);
     pji_doc_no_source(doc);
-    if (drawn->ratios && headline != NULL) {
+    if (drawn->ratios && headline != NULL && name != NULL) {
         headline_blocks(s, headline, name, &fewest, &most);
         snprintf(caption, sizeof caption,
                  "Ratio of %s to %s within blocks with 95 %% intervals; n = %zu%s blocks.", words,

@@ -133,7 +133,8 @@ void pji_grid_plan(struct pji_grid *grid, const char *const *labels, size_t n)
     grid->name = (double)grid->lines * NAME_LINE + 6;
     double plot = fmin(0.72 * (grid->width - TICS_LEFT), 300);
     grid->height = grid->name + fmax(plot, 72) + TICS_BELOW;
-    grid->body = grid->height * (double)((n + grid->columns - 1) / grid->columns) + 22;
+    size_t rows = (n + grid->columns - 1) / grid->columns;
+    grid->body = grid->height * (double)rows + 22;
 }
 
 void pji_grid_titles(struct pji_picture *p, const struct pji_grid *grid, const char *x,
@@ -159,7 +160,8 @@ void pji_grid_panel(struct pji_picture *p, const struct pji_grid *grid, size_t i
 {
     struct pji_str text = {0};
     double left = GRID_LEFT + (double)(i % grid->columns) * grid->width;
-    double top = p->top + (double)(i / grid->columns) * grid->height;
+    size_t row = i / grid->columns;
+    double top = p->top + (double)row * grid->height;
     struct pji_frame frame = {.left = left + TICS_LEFT,
                               .right = left + grid->width - 6,
                               .top = top + grid->name,

@@ -168,9 +168,9 @@ static size_t source_of_link(const struct pji_lines *l, size_t line, size_t offs
 
 static void add_excerpt(struct pji_str *out, const char *text, size_t len, size_t offset)
 {
-    enum { AROUND = 28 };
-    size_t from = offset > AROUND ? offset - AROUND : 0;
-    size_t n = len - from < 2 * AROUND ? len - from : 2 * AROUND;
+    const size_t around = 28;
+    size_t from = offset > around ? offset - around : 0;
+    size_t n = len - from < 2 * around ? len - from : 2 * around;
     while (from > 0 && ((unsigned char)text[from] & 0xC0) == 0x80)
         from--;
     pji_str_add(out, "near \"");
