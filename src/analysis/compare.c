@@ -18,8 +18,9 @@ static const struct {
     const char *name;
     bool energy;
 } compared[] = {
-    {"j_per_token", true},       {"j_per_request", true}, {"energy_j", true}, {"dur_s", false},
-    {"output_tok_per_s", false}, {"ttft_s", false},       {"tpot_s", false},
+    {"j_per_token", true}, {"j_per_request", true},     {"energy_j", true},
+    {"dur_s", false},      {"output_tok_per_s", false}, {"ttft_s", false},
+    {"tpot_s", false},     {"j_per_correct", true},
 };
 
 struct pairs {

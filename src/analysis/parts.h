@@ -7,6 +7,9 @@
 /* Accuracy of a treatment for every scored task, over distinct items (task/task.h). */
 pj_status pji_summary_scores(struct pji_treatment *treatment, const struct pji_gathered *g,
                              struct pj_error *err);
+/* Answers of every treatment against those of the first one. */
+pj_status pji_summary_answers(struct pji_summary *summary, const struct pji_gathered *g,
+                              struct pj_error *err);
 /* Every treatment against the first one. */
 pj_status pji_summary_compare(struct pji_summary *summary, const struct pji_gathered *g,
                               struct pj_error *err);

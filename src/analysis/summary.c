@@ -209,6 +209,8 @@ pj_status pji_summary_make(struct pji_summary *summary, struct pji_store *store,
     if (status == PJ_OK)
         status = pji_summary_compare(summary, &g, err);
     if (status == PJ_OK)
+        status = pji_summary_answers(summary, &g, err);
+    if (status == PJ_OK)
         status = pji_summary_basis(summary, &g, store, err);
     if (status == PJ_OK)
         status = pji_summary_records(summary, &g, err);
@@ -266,6 +268,9 @@ void pji_summary_fini(struct pji_summary *summary)
         free(summary->comparisons[i].name);
     }
     free(summary->comparisons);
+    for (size_t i = 0; i < summary->n_answers; i++)
+        free(summary->answers[i].task);
+    free(summary->answers);
     for (size_t i = 0; i < summary->n_gates; i++) {
         free(summary->gates[i].code);
         free(summary->gates[i].consequence);

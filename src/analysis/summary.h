@@ -60,6 +60,14 @@ struct pji_comparison {
     char reason[PJ_REASON]; /* VERDICT_NONE: why there is no ratio */
 };
 
+/* Right and wrong answers of two treatments to the same items. */
+struct pji_answers_compared {
+    char *task;
+    size_t base, other; /* indices of treatments */
+    struct pji_answer_pair pair;
+    double p_holm; /* over all rows of the study that have a p; NaN like p */
+};
+
 struct pji_fired_gate {
     char *code, *consequence, *detail; /* detail of the first time */
     size_t n_trials;
@@ -106,6 +114,8 @@ struct pji_summary {
     size_t n_treatments;
     struct pji_comparison *comparisons;
     size_t n_comparisons;
+    struct pji_answers_compared *answers; /* every treatment against the first */
+    size_t n_answers;
     struct pji_fired_gate *gates;
     size_t n_gates;
     struct pji_pair *facts; /* of the study, then of its first done attempt */

@@ -1,9 +1,11 @@
-/* cli/cmd_import_raw.c - perjoule import greenlab DIR --out STUDY: raw runs become a study.
- * docs/greenlab.md. The lean program hands this over; its own `import` reads single tables.
+/* cli/cmd_import_raw.c - perjoule import greenlab|experiment-runner DIR --out STUDY: raw runs
+ * become a study. docs/greenlab.md, docs/experiment-runner.md. The lean program hands this over;
+ * its own `import` reads single tables.
  */
 #include "cli/commands_lab.h"
 #include "cli/run_session.h"
 #include "raw/import.h"
+#include "raw/runner_table.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -15,6 +17,7 @@ static const struct pji_option options[] = {
      "which generation, model_size and task each run is (default: looked for in DIR and beside "
      "it)"},
     {"published", 0, "TABLE.csv", "published figures, for the findings"},
+    {"factors", 0, "A,B", "experiment-runner: which columns are factors (default: found)"},
     {"decimal-comma", 0, NULL, "a comma inside a number is a decimal mark"},
     {0},
 };
@@ -48,6 +51,33 @@ static int print(const char *out, const struct pji_import_result *result)
     return result->failed > 0 || result->invalid > 0 ? 3 : 0;
 }
 
+static int fail(const struct pj_error *err)
+{
+    fprintf(stderr, "perjoule: %s\n", err->text);
+    return err->code == PJ_EINVAL || err->code == PJ_ENOTFOUND || err->code == PJ_EBUSY ? 2 : 1;
+}
+
+static int run_runner(const struct pji_args *args)
+{
+    struct pj_error err = {0};
+    struct pji_runner_result result;
+    const struct pji_runner_options import = {.dir = args->rest[1],
+                                              .out = pji_args_get(args, "out"),
+                                              .factors = pji_args_get(args, "factors"),
+                                              .decimal_comma = pji_args_has(args, "decimal-comma"),
+                                              .log = &pji_cli_log};
+    if (pji_import_runner(&import, &result, &err) != PJ_OK)
+        return fail(&err);
+    printf("%s: %zu runs: %zu done, %zu to do; factors %s\n", import.out, result.rows, result.done,
+           result.todo, result.factors);
+    if (result.without_folder > 0)
+        fprintf(stderr,
+                "perjoule: warning: %zu runs are DONE in the table, but have no folder or no file "
+                "in it: flagged run_folder_missing\n",
+                result.without_folder);
+    return 0;
+}
+
 static int run(const struct pji_args *args)
 {
     struct pj_error err = {0};
@@ -57,28 +87,33 @@ static int run(const struct pji_args *args)
                                         .published = pji_args_get(args, "published"),
                                         .decimal_comma = pji_args_has(args, "decimal-comma"),
                                         .log = &pji_cli_log};
-    if (args->n_rest != 2 || strcmp(args->rest[0], "greenlab") != 0) {
-        fprintf(stderr, "perjoule: import greenlab takes one folder that holds the runs\n");
+    bool runner = args->n_rest > 0 && strcmp(args->rest[0], "experiment-runner") == 0;
+    if (args->n_rest != 2 || (!runner && strcmp(args->rest[0], "greenlab") != 0)) {
+        fprintf(stderr, "perjoule: import %s takes one folder that holds the runs\n",
+                runner ? "experiment-runner" : "greenlab");
         return 2;
     }
     if (import.out == NULL || import.out[0] == '\0') {
         fprintf(stderr, "perjoule: say with --out STUDY where the new study shall be\n");
         return 2;
     }
+    if (runner)
+        return run_runner(args);
     import.dir = args->rest[1];
     pj_status status = pji_import_greenlab(&import, &result, &err);
     if (status == PJ_OK)
         return print(import.out, &result);
-    fprintf(stderr, "perjoule: %s\n", err.text);
-    return status == PJ_EINVAL || status == PJ_ENOTFOUND || status == PJ_EBUSY ? 2 : 1;
+    return fail(&err);
 }
 
 const struct pji_command pji_cmd_import_raw = {
     .name = "import",
-    .synopsis = "greenlab DIR --out STUDY [--runs TABLE.csv] [--published TABLE.csv] "
-                "[--decimal-comma]",
-    .about = "make a study from the raw runs of a GreenLab experiment",
+    .synopsis = "greenlab|experiment-runner DIR --out STUDY [--runs TABLE.csv] "
+                "[--published TABLE.csv] [--factors A,B] [--decimal-comma]",
+    .about = "make a study from the raw runs of a GreenLab experiment or of Experiment Runner",
     .details =
+        "experiment-runner: DIR/run_table.csv and the files of its run folders become a study; "
+        "docs/experiment-runner.md.\n\ngreenlab: "
         "Each folder below DIR with energibridge.csv, energibridge-summary.txt and prompts_out.tsv "
         "is a run. Counter wraps are found and repaired, the CPU is counted once, the GPU's power "
         "is integrated on its time stamps, loading is told apart from the prompts. The study that "

@@ -167,12 +167,14 @@ static bool is_lean(const char *name)
     return false;
 }
 
-/* `import greenlab …` makes a study: that takes the lab. */
+/* `import greenlab …` and `import experiment-runner …` make a study: that takes the lab. */
 static bool imports_study(int argc, char **argv)
 {
     for (int i = 2; i < argc && strcmp(argv[1], "import") == 0; i++) {
-        if (strcmp(argv[i], "greenlab") == 0 || strcmp(argv[i], "emissions") == 0)
-            return argv[i][0] == 'g';
+        if (strcmp(argv[i], "greenlab") == 0 || strcmp(argv[i], "experiment-runner") == 0)
+            return true;
+        if (strcmp(argv[i], "emissions") == 0)
+            return false;
     }
     return false;
 }

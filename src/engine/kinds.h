@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 
 extern const struct pji_engine_ops pji_engine_llamacpp; /* llamacpp.c */
+extern const struct pji_engine_ops pji_engine_vllm;     /* vllm.c */
 extern const struct pji_engine_ops pji_engine_openai;   /* openai.c */
 extern const struct pji_engine_ops pji_engine_command;  /* command.c */
 

@@ -16,6 +16,7 @@
 #include "engine/digest_cache.h"
 #include "engine/image.h"
 #include "engine/kinds.h"
+#include "engine/launch.h"
 #include "engine/probe.h"
 #include "engine/server.h"
 
@@ -99,34 +100,10 @@ static pj_status llamacpp_check(const struct pji_setting *settings, size_t n, st
     return read_options(&options, settings, n, err);
 }
 
-/* Paths with a slash start at the study's folder; a bare program name is looked up in PATH. The
- * folder is written without detours (the manifest shows it); the last part stays as it is: the
- * python of a virtual environment is a symbolic link that must not be followed. */
-static void add_path(struct pji_str *out, const char *study_dir, const char *path)
-{
-    struct pji_str joined = {0};
-    if (path[0] != '/' && study_dir != NULL)
-        pji_str_addf(&joined, "%s/", study_dir);
-    pji_str_add(&joined, path);
-    const char *name = strrchr(pji_str_text(&joined), '/');
-    char *folder = NULL;
-    if (name != NULL && joined.text != NULL && name != joined.text) {
-        joined.text[name - joined.text] = '\0';
-        folder = realpath(joined.text, NULL);
-        joined.text[name - joined.text] = '/';
-    }
-    if (folder != NULL)
-        pji_str_addf(out, "%s%s", folder, name);
-    else
-        pji_str_add(out, pji_str_text(&joined));
-    free(folder);
-    pji_str_fini(&joined);
-}
-
 static pj_status find_model(struct pji_str *out, const char *study_dir, const char *model,
                             struct pj_error *err)
 {
-    add_path(out, study_dir, model);
+    pji_engine_path(out, study_dir, model);
     pj_status rc = pji_str_ok(out, err);
     if (rc == PJ_OK && access(pji_str_text(out), R_OK) != 0)
         rc = pji_fail_errno(err, errno, "cannot read the model %s", pji_str_text(out));
@@ -143,7 +120,7 @@ static pj_status llamacpp_preflight(const struct pji_setting *settings, size_t n
         rc = find_model(&path, env->study_dir, options.model, err);
     if (rc == PJ_OK && strchr(options.server->values[0], '/') != NULL) {
         pji_str_clear(&path);
-        add_path(&path, env->study_dir, options.server->values[0]);
+        pji_engine_path(&path, env->study_dir, options.server->values[0]);
         if (access(pji_str_text(&path), X_OK) != 0)
             rc = pji_fail_errno(err, errno, "cannot run the server %s", pji_str_text(&path));
     }
@@ -214,13 +191,6 @@ static void complete_argv(const char **argv, const struct llamacpp *l, struct nu
         argv[at++] = o->args->values[i];
 }
 
-/* The command line for the manifest. The port differs from start to start and means nothing. */
-static void write_command(struct pji_str *out, const char *const *argv, const char *port)
-{
-    for (size_t i = 0; argv[i] != NULL; i++)
-        pji_str_addf(out, "%s%s", i > 0 ? " " : "", argv[i] == port ? "*" : argv[i]);
-}
-
 static pj_status ask_help(const char **argv, size_t n, const struct pji_engine_env *env,
                           char **help, struct pj_error *err)
 {
@@ -232,21 +202,6 @@ static pj_status ask_help(const char **argv, size_t n, const struct pji_engine_e
         pji_log(env->log, PJI_LOG_WARNING,
                 "%s --help does not list the options of llama-server: optional ones are left out",
                 argv[0]);
-    return rc;
-}
-
-static pj_status choose_port(struct options *o, struct pj_error *err)
-{
-    if (o->port != 0) {
-        if (pji_port_is_free(o->host, (int)o->port))
-            return PJ_OK;
-        return pji_fail(err, PJ_EBUSY,
-                        "port %lld on %s is in use; leave 'port' out and a free one is chosen",
-                        (long long)o->port, o->host);
-    }
-    int port = 0;
-    pj_status rc = pji_free_port(o->host, &port, err);
-    o->port = port;
     return rc;
 }
 
@@ -352,18 +307,18 @@ static pj_status launch(struct llamacpp *l, const char **argv, const struct pji_
     struct pji_str health = {0};
     char *help = NULL;
     if (strchr(argv[0], '/') != NULL) {
-        add_path(&program, env->study_dir, argv[0]);
+        pji_engine_path(&program, env->study_dir, argv[0]);
         argv[0] = pji_str_text(&program);
     }
     pj_status rc = pji_str_ok(&program, err);
     if (rc == PJ_OK)
         rc = ask_help(argv, o->server->n, env, &help, err);
     if (rc == PJ_OK)
-        rc = choose_port(o, err);
+        rc = pji_choose_port(o->host, &o->port, err);
     if (rc)
         goto out;
     complete_argv(argv, l, &numbers, help);
-    write_command(&l->command, argv, numbers.port);
+    pji_argv_text(&l->command, argv, numbers.port);
     pji_str_addf(&l->root_url, "http://%s:%lld", o->host, (long long)o->port);
     pji_str_addf(&l->base_url, "%s/v1", pji_str_text(&l->root_url));
     pji_str_addf(&health, "%s/health", pji_str_text(&l->root_url));

@@ -4,10 +4,7 @@
 #include <string.h>
 
 static const struct pji_engine_ops *const table[] = {
-    &pji_engine_llamacpp,
-    &pji_engine_openai,
-    &pji_engine_command,
-    NULL,
+    &pji_engine_llamacpp, &pji_engine_vllm, &pji_engine_openai, &pji_engine_command, NULL,
 };
 
 const struct pji_engine_ops *const *pji_engine_table(void)

@@ -129,6 +129,39 @@ static void add_scores(struct pji_doc *doc, const struct pji_summary *s)
     pji_doc_no_source(doc);
 }
 
+static void add_answers_compared(struct pji_doc *doc, const struct pji_summary *s)
+{
+    if (s->n_answers == 0)
+        return;
+    pji_doc_table(doc, "answers",
+                  "Right answers against those of the first treatment on the same items, joined by "
+                  "their id. p: McNemar's exact test, adjusted after Holm over these rows.");
+    pji_doc_column(doc, "treatment", "treatment", false);
+    pji_doc_column(doc, "task", "task", false);
+    pji_doc_column(doc, "items", "items", true);
+    pji_doc_column(doc, "both right", "both_right", true);
+    pji_doc_column(doc, "only this", "only_this", true);
+    pji_doc_column(doc, "only the first", "only_first", true);
+    pji_doc_column(doc, "neither", "neither", true);
+    pji_doc_column(doc, "p", "p_exact", true);
+    pji_doc_column(doc, "p (Holm)", "p_holm", true);
+    for (size_t i = 0; i < s->n_answers; i++) {
+        const struct pji_answers_compared *a = &s->answers[i];
+        pji_doc_no_source(doc);
+        pji_doc_cell(doc, s->treatments[a->other].label);
+        pji_doc_cell(doc, a->task);
+        pji_report_from_trials(doc, s, "mcnemar", PJI_EVERY_TREATMENT, true);
+        pji_doc_cellf(doc, "%zu", a->pair.items);
+        pji_doc_cellf(doc, "%zu", a->pair.both);
+        pji_doc_cellf(doc, "%zu", a->pair.only_b);
+        pji_doc_cellf(doc, "%zu", a->pair.only_a);
+        pji_doc_cellf(doc, "%zu", a->pair.neither);
+        pji_doc_num(doc, a->pair.p, 3);
+        pji_doc_num(doc, a->p_holm, 3);
+    }
+    pji_doc_no_source(doc);
+}
+
 static void add_comparisons(struct pji_doc *doc, const struct pji_summary *s)
 {
     char text[160];
@@ -221,6 +254,7 @@ void pji_report_add_tables(struct pji_doc *doc, const struct pji_summary *s,
         add_figure(doc, s, "domains", "domains", caption);
     }
     add_scores(doc, s);
+    add_answers_compared(doc, s);
     if (drawn->choice) {
         snprintf(caption, sizeof caption,
                  "Accuracy against energy with 95 %% intervals; n = %zu trials.", s->done);

@@ -7,6 +7,8 @@ static const struct pji_figure_name names[] = {
     {"j_per_token", "J/token", "energy per output token", "energy per output token, J", "less",
      "more"},
     {"j_per_request", "J/request", "energy per request", "energy per request, J", "less", "more"},
+    {"j_per_correct", "J/correct", "energy per correct answer", "energy per correct answer, J",
+     "less", "more"},
     {"energy_j", "J/window", "energy of the measured window", "energy of the window, J", "less",
      "more"},
     {"dur_s", "window, s", "duration of the measured window", "duration of the window, s",
@@ -37,6 +39,12 @@ static const struct pji_definition definitions[] = {
      "energy of the measured window divided by its output tokens; the prompt's work is in it"},
     {"j_per_request", "J/request",
      "energy of the measured window divided by the requests that succeeded"},
+    {"j_per_correct", "J/correct",
+     "energy of the measured window divided by the answers in it that are right"},
+    {"mcnemar", "answers compared",
+     "items that both treatments answered, joined by their id, each right when the majority of its "
+     "answers is; p is McNemar's exact test of the items that only one got right, adjusted after "
+     "Holm over the rows"},
     {"energy_j", "J/window",
      "energy of the total's channels over the measured window, from the first request sent to the "
      "last byte received"},

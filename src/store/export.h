@@ -22,5 +22,9 @@ typedef pj_status pji_export_sink(void *context, const char *text, size_t len,
                                   struct pj_error *err);
 pj_status pji_store_export(struct pji_store *store, enum pji_export_format format,
                            pji_export_sink *sink, void *context, struct pj_error *err);
+/* Experiment Runner's run_table.csv: one row for each trial, DONE for those that are done, TODO for
+ * all others; results of done trials, without uncertainties; a blank where there is none. */
+pj_status pji_store_export_run_table(struct pji_store *store, pji_export_sink *sink, void *context,
+                                     struct pj_error *err);
 
 #endif

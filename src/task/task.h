@@ -60,5 +60,15 @@ struct pji_accuracy {
 /* PJ_EINVAL: an item with two different gold labels. */
 pj_status pji_accuracy_compute(struct pji_accuracy *out, const struct pji_answer *answers, size_t n,
                                struct pj_error *err);
+/* Two treatments on the items that both answered, joined by item: each counts once, right when the
+ * majority of its answers is. Exact McNemar test of the items that only one got right. */
+struct pji_answer_pair {
+    size_t items, both, only_a, only_b, neither;
+    size_t alone; /* items that only one of the two answered: in no other count */
+    double p;     /* exact, two-sided; NaN: no item that only one got right */
+};
+/* PJ_EINVAL: an item with two different gold labels. */
+pj_status pji_answers_pair(struct pji_answer_pair *out, const struct pji_answer *a, size_t n_a,
+                           const struct pji_answer *b, size_t n_b, struct pj_error *err);
 
 #endif

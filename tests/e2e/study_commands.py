@@ -7,6 +7,7 @@ Output is TAP. Nothing outside a temporary folder is touched; only children of t
 import argparse
 import csv
 import io
+import itertools
 import json
 import os
 import shutil
@@ -308,6 +309,54 @@ def test_extend(bench):
     check("adds nothing" in said, said)
 
 
+def run_table_rows(text, factors, repetitions):
+    """What Experiment Runner's reader and restart ask of a table, by its rules."""
+    check(text.count("\r\n") == text.count("\n"), "line ends")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    combinations = list(itertools.product(*factors.values()))
+    wanted = {"run_%d_repetition_%d" % (i, j): levels for i, levels in enumerate(combinations)
+              for j in range(repetitions)}
+    check(len(rows) == len(wanted) == len({r["__run_id"] for r in rows}), "rows")
+    for row in rows:
+        check(None not in row and None not in row.values(), "a row with other columns")
+        check(row["__done"] in ("DONE", "TODO"), row["__done"])
+        check(tuple(row[f] for f in factors) == wanted[row["__run_id"]], "levels of %r" % row)
+        for name, value in row.items():
+            check(name.startswith("__") or name in factors or value == " " or float(value) is not None,
+                  "%s: '%s'" % (name, value))
+    return rows
+
+
+def test_run_table_there_and_back(bench):
+    text = GOOD.replace('exclude: [{code: 3, name: ["2.0", \'2\']}]\n', "")
+    bench.write("good.yaml", text)
+    bench.run("run", "--out", "there", "good.yaml", want=1)
+    os.mkdir(bench.path("er"))
+    table = bench.run("export", "there", "--format", "run-table").stdout.decode()
+    rows_there = run_table_rows(table, {"code": ["0", "3"], "name": ["2.0", "2", 'a, "b"']}, 2)
+    check(sorted(r["__done"] for r in rows_there) == ["DONE"] * 6 + ["TODO"] * 6, "done and to do")
+    check(all((r["__done"] == "DONE") == (r["code"] == "0") for r in rows_there), "which are done")
+    with open(bench.path("er/run_table.csv"), "w", encoding="utf-8", newline="") as file:
+        file.write(table)
+    done = bench.run("import", "experiment-runner", "er", "--out", "back")
+    check(b"6 done, 6 to do; factors code,name" in done.stdout, done.stdout.decode())
+    again = bench.run("export", "back", "--format", "run-table").stdout.decode()
+    for a, b in zip(rows_there, csv.DictReader(io.StringIO(again, newline=""))):
+        check(all(b[k] == v for k, v in a.items()), "%r became %r" % (a, b))
+    bench.run("import", "experiment-runner", "er", "--out", "back", want=2)
+    for wrong, words in (("a,b\n1,2\n", "needs the columns __run_id"),
+                         ("__run_id,__done,f\nrun_0_repetition_0,MAYBE,x\n", "not DONE or TODO"),
+                         ("__run_id,__done,f\n../../x,DONE,x\n", "is not run_I"),
+                         ("__run_id,__done,f\nrun_0,DONE\n", "2 fields below 3 columns"),
+                         ("__run_id,__done,f,e\nrun_0,DONE,x,\"198,88\"\n", "--decimal-comma")):
+        bench.write("er/run_table.csv", wrong)
+        said = bench.run("import", "experiment-runner", "er", "--out", "wrong", want=2).stderr.decode()
+        check(words in said, said)
+    check(not [n for n in os.listdir(bench.dir) if n.startswith("wrong")], "something was left")
+    bench.run("import", "experiment-runner", "er", "--out", "comma", "--decimal-comma")
+    check("198.88" in bench.run("export", "comma").stdout.decode(), "the decimal comma")
+
+
 def test_read_only_copy(bench):
     out = finished(bench)
     copy = bench.path("copy")
@@ -432,7 +481,7 @@ TESTS = [test_check_prints_the_plan, test_check_is_the_same_every_time, test_che
          test_check_refuses, test_check_names_aliases, test_check_a_million_trials,
          test_check_names_every_problem, test_examples_of_the_manual,
          test_finished_study,
-         test_extend, test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
+         test_extend, test_run_table_there_and_back, test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
          test_no_study, test_full_pipe]
 
 

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MS_NS INT64_C(1000000)
@@ -49,6 +50,29 @@ static void give_llamacpp_none(struct stage *s)
     give_llamacpp(s, (const char *const[]){"--health-delay-ms", "600000", NULL});
 }
 
+/* A program of the name and with the arguments of vLLM that becomes the stub. */
+static void give_vllm(struct stage *s, const char *const *options)
+{
+    char stub[512], script[1024];
+    stub_path(stub, sizeof stub);
+    snprintf(script, sizeof script,
+             "#!/bin/sh\n[ \"$1\" = serve ] || exit 2\nshift 2\nkeep=\nfor a; do\n"
+             "[ \"$a\" = --no-enable-prefix-caching ] || keep=\"$keep $a\"\ndone\nexec %s $keep\n",
+             stub);
+    temp_write(s->bench.dir, "vllm", script);
+    snprintf(s->path, sizeof s->path, "%s/vllm", s->bench.dir);
+    assert_int_equal(chmod(s->path, 0755), 0);
+    bench_set(&s->bench, "server", s->path);
+    bench_set(&s->bench, "model", "model.gguf");
+    if (options[0] != NULL)
+        bench_set_list(&s->bench, "args", options);
+}
+
+static void give_vllm_none(struct stage *s)
+{
+    give_vllm(s, (const char *const[]){"--health-delay-ms", "600000", NULL});
+}
+
 static void give_openai(struct stage *s, const char *const *options)
 {
     stub_open(&s->stub, options);
@@ -65,6 +89,7 @@ static void give_openai_none(struct stage *s)
 
 static const struct served served[] = {
     {"llamacpp", give_llamacpp, give_llamacpp_none, true},
+    {"vllm", give_vllm, give_vllm_none, true},
     {"openai", give_openai, give_openai_none, false},
 };
 
@@ -139,6 +164,43 @@ static void test_says_what_it_is(void **state)
         free(text);
         tear_down(&s);
     }
+}
+
+static void test_vllm_command_line(void **state)
+{
+    (void)state;
+    static const struct served *const kind = &served[1];
+    for (int cache = 0; cache < 2; cache++) {
+        struct stage s;
+        char model[128];
+        set_up(&s, kind);
+        kind->give(&s, (const char *const[]){"--ttft-ms", "1", NULL});
+        bench_set(&s.bench, "prompt_cache", cache ? "on" : "off");
+        bench_must_start(&s.bench);
+        bench_facts(&s.bench);
+        const char *command = bench_fact(&s.bench, "engine.command");
+        snprintf(model, sizeof model, "serve %s/model.gguf --host 127.0.0.1 --port * ",
+                 s.bench.dir);
+        assert_non_null(strstr(command, model));
+        assert_int_equal(strstr(command, "--no-enable-prefix-caching") == NULL, cache);
+        assert_non_null(strstr(command, " --ttft-ms 1"));
+        assert_string_equal(bench_fact(&s.bench, "engine.version"), "stub-1");
+        assert_string_equal(bench_fact(&s.bench, "engine.prompt_cache"), cache ? "on" : "off");
+        tear_down(&s);
+    }
+}
+
+static void test_vllm_refuses(void **state)
+{
+    (void)state;
+    struct bench bench;
+    bench_open(&bench, "vllm");
+    bench_set(&bench, "model", "./none");
+    assert_int_equal(bench_check(&bench), PJ_OK);
+    assert_true(bench_start(&bench) < 0);
+    assert_non_null(strstr(bench.err.text, "cannot read the model"));
+    assert_int_equal(bench_stop(&bench), PJ_OK);
+    bench_close(&bench);
 }
 
 static void test_gives_up_at_the_deadline(void **state)
@@ -232,6 +294,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_serves_and_stops),
         cmocka_unit_test(test_says_what_it_is),
+        cmocka_unit_test(test_vllm_command_line),
+        cmocka_unit_test(test_vllm_refuses),
         cmocka_unit_test(test_gives_up_at_the_deadline),
         cmocka_unit_test(test_gives_up_when_told),
         cmocka_unit_test(test_refuses_an_unknown_setting),

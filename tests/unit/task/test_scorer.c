@@ -3,6 +3,7 @@
  */
 #include "task/preset.h"
 #include "task/score.h"
+#include "task/task.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -120,6 +121,41 @@ static void two_classes(void **state)
     assert_true(isnan(f.precision) && isnan(f.mcc) && fabs(f.recall) < 1e-12);
 }
 
+/* 26 items against 24: joined by id whatever the order. */
+static void answers_are_paired_by_item(void **state)
+{
+    enum { N = 60 };
+    struct pji_answer a[N], b[2 * N];
+    char ids[N][8];
+    struct pji_answer_pair pair;
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        bool first = i < 22 || i >= 46, second = i >= 22 && i < 56;
+        snprintf(ids[i], sizeof ids[i], "i%d", i);
+        a[i] = (struct pji_answer){ids[i], "yes", first ? "yes" : "no"};
+        /* backwards, and twice: a repetition is not another item */
+        b[N - 1 - i] = b[2 * N - 1 - i] = (struct pji_answer){ids[i], "yes",
+                                                              second  ? "yes"
+                                                              : i % 2 ? "no"
+                                                                      : NULL};
+    }
+    assert_int_equal(pji_answers_pair(&pair, a, N, b, 2 * N, NULL), PJ_OK);
+    assert_int_equal(pair.items, N);
+    assert_int_equal(pair.only_a, 22 + 4);
+    assert_int_equal(pair.only_b, 24);
+    assert_int_equal(pair.both, 10);
+    assert_int_equal(pair.neither, 0);
+    assert_int_equal(pair.alone, 0);
+    assert_true(pair.p > 0.8 && pair.p < 0.95);
+    assert_int_equal(pji_answers_pair(&pair, a, 22, b, N, NULL), PJ_OK);
+    assert_int_equal(pair.items, 22);
+    assert_int_equal(pair.alone, N - 22);
+    assert_int_equal(pji_answers_pair(&pair, a, N, a, N, NULL), PJ_OK);
+    assert_true(isnan(pair.p)); /* nothing differs: there is nothing to test */
+    b[0].gold = "no";
+    assert_int_equal(pji_answers_pair(&pair, a, N, b, N, NULL), PJ_EINVAL);
+}
+
 static void presets_are_whole(void **state)
 {
     size_t n = 0;
@@ -139,9 +175,8 @@ static void presets_are_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_are_scored),
-        cmocka_unit_test(numbers_have_a_tolerance),
-        cmocka_unit_test(two_classes),
+        cmocka_unit_test(answers_are_scored), cmocka_unit_test(numbers_have_a_tolerance),
+        cmocka_unit_test(two_classes),        cmocka_unit_test(answers_are_paired_by_item),
         cmocka_unit_test(presets_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
