@@ -1,15 +1,19 @@
 /* bench/simulate.c - do the stated intervals hold? For known power curves and instruments with
- * errors drawn from the distributions that their channels state, the energy of random windows is
- * computed as in a real measurement and compared with the truth:
+ * errors drawn from the distributions that their channels state (sensors.c), the energy of random
+ * windows is computed as in a real measurement and compared with the truth:
  *
  *     coverage   share of windows whose truth lies within 1.96 u
  *     width      mean length of that interval / length of the 2.5-97.5 % range of the errors
  *
- * Usage: simulate [RUNS [RECORDING.csv]]; prints a Markdown table. docs/uncertainty.md has its
- * output and what it means. The seed is fixed: the same program prints the same table.
+ * Usage: simulate [RUNS [RECORDING.csv]]; prints a Markdown table, three figures for windows of
+ * 0.2, 1 and 5 s, and then every line that is outside 93 to 97 % or wider than 1.3.
+ * docs/uncertainty.md has its output and what it means. The seed is fixed: the same program prints
+ * the same table.
  */
+#include "cli/run_series.h"
+#include "core/num.h"
 #include "energy/series.h"
-
+#include "sensors.h"
 #include "truth.h"
 
 #include <math.h>
@@ -17,168 +21,75 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct instrument {
-    const char *name;
-    struct pji_channel channel;
-    double interval_ns, jitter_ns; /* of the readings: normal */
-    bool total;                    /* the window's edges are readings */
+enum { DURATIONS = 3 };
+static const double durations_ns[DURATIONS] = {0.2e9, 1e9, 5e9};
+
+struct figure {
+    double coverage, width; /* per cent; ratio */
 };
 
-static const struct instrument instruments[] = {
-    {.name = "package counter, 10 Hz, edges read",
-     .channel = {.kind = PJI_COUNTER,
-                 .role = PJI_ROLE_ENERGY,
-                 .origin = PJ_ORIGIN_COUNTER,
-                 .refresh_ns = 1000000,
-                 .quantum = 61,
-                 .gain_rel = 0.02,
-                 .offset_mw = 200,
-                 .cap_mw = 800e3},
-     .interval_ns = 100e6,
-     .jitter_ns = 50e3,
-     .total = true},
-    {.name = "package counter, 10 Hz",
-     .channel = {.kind = PJI_COUNTER,
-                 .role = PJI_ROLE_ENERGY,
-                 .origin = PJ_ORIGIN_COUNTER,
-                 .refresh_ns = 1000000,
-                 .quantum = 61,
-                 .gain_rel = 0.02,
-                 .offset_mw = 200,
-                 .cap_mw = 800e3},
-     .interval_ns = 100e6,
-     .jitter_ns = 50e3},
-    {.name = "package counter, 100 Hz",
-     .channel = {.kind = PJI_COUNTER,
-                 .role = PJI_ROLE_ENERGY,
-                 .origin = PJ_ORIGIN_COUNTER,
-                 .refresh_ns = 1000000,
-                 .quantum = 61,
-                 .gain_rel = 0.02,
-                 .offset_mw = 200,
-                 .cap_mw = 800e3},
-     .interval_ns = 10e6,
-     .jitter_ns = 50e3},
-    {.name = "GPU counter, 20 ms",
-     .channel = {.kind = PJI_COUNTER,
-                 .role = PJI_ROLE_ENERGY,
-                 .origin = PJ_ORIGIN_COUNTER,
-                 .refresh_ns = 100000000,
-                 .quantum = 1000,
-                 .gain_rel = 0.025,
-                 .offset_mw = 500,
-                 .cap_mw = 700e3},
-     .interval_ns = 20e6,
-     .jitter_ns = 1e6},
-    {.name = "GPU power samples, 20 ms",
-     .channel = {.kind = PJI_GAUGE,
-                 .role = PJI_ROLE_POWER,
-                 .origin = PJ_ORIGIN_INTEGRATED,
-                 .refresh_ns = 20000000,
-                 .quantum = 1,
-                 .gain_rel = 0.025,
-                 .offset_mw = 500,
-                 .average_ns = 20000000,
-                 .lag_ns = 20000000,
-                 .edge_u_ns = 5000000,
-                 .cap_mw = 700e3},
-     .interval_ns = 20e6,
-     .jitter_ns = 1e6},
-};
-enum { INSTRUMENTS = sizeof instruments / sizeof instruments[0] };
-
-/* What one run drew: errors of the instrument and the phase of its refresh. */
-struct draw {
-    double gain, offset_mw, phase_ns, delay_ns;
-};
-
-static double seen_uj(const double *truth, const struct draw *d, double t_ns)
+static void check(pj_status status, const struct pj_error *err)
 {
-    return (1 + d->gain) * truth_at(truth, t_ns) + d->offset_mw * t_ns / 1e6;
-}
-
-static void add(struct pji_series *s, double t_ns, double value)
-{
-    struct pji_reading r = {.t_ns = (int64_t)t_ns, .value = (int64_t)value};
-    struct pj_error err = {0};
-    if (pji_series_add(s, &r, &err) != PJ_OK) {
-        fprintf(stderr, "simulate: %s\n", err.text);
+    if (status != PJ_OK) {
+        (void)fprintf(stderr, "simulate: %s\n", err->text);
         exit(1);
     }
 }
 
-/* The instrument reads from `from` to `to`, at random phase, both of its own refresh and of ours.
- */
-static void read_all(struct pji_series *s, const struct instrument *in, const double *truth,
-                     const struct draw *d, struct pji_prng *prng, double from, double to)
+static void energy_of_window(const struct pji_channel *channel, const struct pji_reading *readings,
+                             size_t n, double start, double end, struct pj_energy *out)
 {
-    const struct pji_channel *c = &in->channel;
-    double next = from;
-    bool done = false;
-    while (!done) {
-        double t = next >= to ? to : next + in->jitter_ns * pji_prng_normal(prng);
-        t = t < from ? from : t;
-        done = next >= to;
-        double refresh_ns = (double)c->refresh_ns;
-        if (c->kind == PJI_COUNTER) {
-            double updated = floor((t - d->phase_ns) / refresh_ns) * refresh_ns + d->phase_ns;
-            add(s, t, floor(seen_uj(truth, d, updated) / c->quantum) * c->quantum);
-        } else { /* the mean of a past time, seen late by an unknown rest */
-            double at = t - (double)(c->lag_ns - c->average_ns) - d->delay_ns;
-            double window_ns = (double)c->average_ns;
-            double uj = seen_uj(truth, d, at) - seen_uj(truth, d, at - window_ns);
-            add(s, t, floor(uj / window_ns * 1e6));
-        }
-        next += in->interval_ns;
+    struct pji_series series;
+    struct pj_error err = {0};
+    check(pji_series_init(&series, channel, true, &err), &err);
+    for (size_t i = 0; i < n; i++) {
+        check(pji_series_add(&series, &readings[i], &err), &err);
     }
+    pji_series_window(&series, NULL, (int64_t)start, (int64_t)end, out);
+    pji_series_fini(&series);
 }
 
-struct result {
-    double *errors;
-    double width_sum, u_sum, value_sum;
-    int covered, n;
-};
-
-static void run_once(const struct instrument *in, const double *truth, double dur_ns, bool common,
-                     struct pji_prng *prng, struct result *result)
+/* As cli/tally.c feeds a run. */
+static void energy_of_run(const struct pji_channel *channel, const struct pji_reading *readings,
+                          size_t n, double start, double end, struct pj_energy *out)
 {
-    struct pji_channel channel = in->channel;
-    struct pji_series s;
-    struct pj_energy e;
-    struct draw d = {.phase_ns = pji_prng_unit(prng) * (double)channel.refresh_ns,
-                     .delay_ns = (double)channel.edge_u_ns * pji_prng_normal(prng)};
-    snprintf(channel.name, sizeof channel.name, "simulated");
-    channel.companion = -1;
-    if (common) {
-        d.gain = channel.gain_rel * pji_prng_normal(prng);
-        d.offset_mw = channel.offset_mw * pji_prng_normal(prng);
-    } else {
-        channel.gain_rel = channel.offset_mw = 0;
+    struct pji_run_series run = {0};
+    struct pj_error err = {0};
+    check(pji_run_series_init(&run, channel, 1, &err), &err);
+    pji_run_series_start(&run, (int64_t)start);
+    for (size_t i = 0; i < n; i++) {
+        if (readings[i].t_ns > (int64_t)end && run.end_ns == 0) {
+            pji_run_series_end(&run, (int64_t)end);
+        }
+        check(pji_run_series_add(&run, &readings[i], &err), &err);
     }
+    pji_run_series_end(&run, (int64_t)end);
+    check(pji_run_series_finish(&run, &err), &err);
+    pji_series_total(&run.series[0], NULL, out);
+    pji_run_series_fini(&run);
+}
+
+/* One window: its error and its interval's half-length, J. */
+static void run_once(enum sensor sensor, const double *truth, double dur_ns, bool common,
+                     struct pji_prng *prng, double *error, double *half)
+{
+    static struct pji_reading readings[SENSOR_READINGS];
+    struct pji_channel channel = sensor_channel(sensor, common);
     double start = 1.0e9 + 1.0e9 * pji_prng_unit(prng);
     double end = start + dur_ns * (0.95 + 0.1 * pji_prng_unit(prng));
-    if (pji_series_init(&s, &channel, true, NULL) != PJ_OK) {
-        exit(1);
-    }
-    if (in->total) {
-        read_all(&s, in, truth, &d, prng, start, end);
-        pji_series_total(&s, NULL, &e);
-    } else {
-        read_all(&s, in, truth, &d, prng, start - 0.5e9 - in->interval_ns * pji_prng_unit(prng),
-                 end + 0.5e9);
-        pji_series_window(&s, NULL, (int64_t)start, (int64_t)end, &e);
-    }
-    double exact = (truth_at(truth, end) - truth_at(truth, start)) / 1e6;
-    double error = e.value_j - exact, u = pj_energy_u(&e);
+    bool exact = sensor == SENSOR_PACKAGE_RUN;
+    double from = exact ? start : start - 0.5e9 - 0.1e9 * pji_prng_unit(prng);
+    size_t n =
+        sensor_read(sensor, &channel, truth, prng, from, exact ? end : end + 0.5e9, readings);
+    struct pj_energy e;
+    (sensor_is_run(sensor) ? energy_of_run : energy_of_window)(&channel, readings, n, start, end,
+                                                               &e);
     if (e.origin == PJ_ORIGIN_MISSING || e.quality != 0) {
-        fprintf(stderr, "simulate: unexpected quality %x %s\n", e.quality, e.reason);
+        (void)fprintf(stderr, "simulate: unexpected quality %x %s\n", e.quality, e.reason);
         exit(1);
     }
-    result->errors[result->n++] = error;
-    result->covered += fabs(error) <= 1.96 * u;
-    result->width_sum += 2 * 1.96 * u;
-    result->value_sum += exact;
-    pji_series_fini(&s);
+    *error = e.value_j - (truth_at(truth, end) - truth_at(truth, start)) / 1e6;
+    *half = 1.96 * pj_energy_u(&e);
 }
 
 static int ascending(const void *a, const void *b)
@@ -187,57 +98,86 @@ static int ascending(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static void print_row(const char *profile, const struct instrument *in, double dur_ns,
-                      struct result *r)
+static struct figure simulate(enum profile profile, const struct recording *recording,
+                              enum sensor sensor, double dur_ns, bool common, int runs)
 {
-    qsort(r->errors, (size_t)r->n, sizeof *r->errors, ascending);
-    double low = r->errors[(int)(0.025 * r->n)], high = r->errors[(int)(0.975 * r->n)];
-    printf("| %s | %s | %.1f | %.1f | ±%.2f | %.1f | %.2f |\n", profile, in->name, dur_ns / 1e9,
-           r->value_sum / r->n, r->width_sum / r->n / 2, 100.0 * r->covered / r->n,
-           r->width_sum / r->n / (high - low));
-    fflush(stdout);
-}
-
-static void simulate(enum profile profile, const struct recording *recording, int runs, bool common)
-{
-    const double durs_ns[] = {0.2e9, 1e9, 5e9};
     static double truth[TRUTH_STEPS + 1];
     double *errors = malloc((size_t)runs * sizeof *errors);
+    double halves = 0, covered = 0;
+    struct pji_prng prng;
     if (errors == NULL) {
         exit(1);
     }
-    for (int i = 0; i < INSTRUMENTS; i++) {
-        for (size_t k = 0; k < sizeof durs_ns / sizeof durs_ns[0]; k++) {
-            struct result result = {.errors = errors};
-            struct pji_prng prng;
-            pji_prng_init(&prng, 20261121, profile_names[profile]);
-            for (int run = 0; run < runs; run++) {
-                truth_draw(profile, recording, &prng, truth);
-                run_once(&instruments[i], truth, durs_ns[k], common, &prng, &result);
+    pji_prng_init(&prng, 20261121, profile_names[profile]);
+    for (int i = 0; i < runs; i++) {
+        double half = 0;
+        truth_draw(profile, recording, &prng, truth);
+        run_once(sensor, truth, dur_ns, common, &prng, &errors[i], &half);
+        covered += fabs(errors[i]) <= half;
+        halves += half;
+    }
+    qsort(errors, (size_t)runs, sizeof *errors, ascending);
+    double range = errors[(int)(0.975 * runs)] - errors[(int)(0.025 * runs)];
+    free(errors);
+    return (struct figure){100 * covered / runs, 2 * halves / runs / range};
+}
+
+static void print_cells(const struct figure *f)
+{
+    printf(" | %.1f / %.1f / %.1f | %.2f / %.2f / %.2f", f[0].coverage, f[1].coverage,
+           f[2].coverage, f[0].width, f[1].width, f[2].width);
+}
+
+static struct figure all[PROFILES][SENSORS][2][DURATIONS];
+
+static void print_outside(void)
+{
+    static const char *const parts[2] = {"u_ind", "u"};
+    printf("\nOutside:\n\n");
+    for (int common = 1; common >= 0; common--) {
+        for (int p = 0; p < PROFILES; p++) {
+            for (int s = 0; s < SENSORS; s++) {
+                for (int k = 0; k < DURATIONS; k++) {
+                    struct figure f = all[p][s][common][k];
+                    bool good = f.coverage >= 93 && f.coverage <= 97 && f.width <= 1.3;
+                    if (f.width > 0 && !good) {
+                        printf("%s: %s, %s, %g s: coverage %.1f %%, width %.2f\n", parts[common],
+                               profile_names[p], sensor_names[s], durations_ns[k] / 1e9, f.coverage,
+                               f.width);
+                    }
+                }
             }
-            print_row(profile_names[profile], &instruments[i], durs_ns[k], &result);
         }
     }
-    free(errors);
 }
 
 int main(int argc, char **argv)
 {
-    int runs = argc > 1 ? atoi(argv[1]) : 4000;
+    int64_t runs = 4000;
     struct recording recording;
     bool recorded = recording_load(&recording, argc > 2 ? argv[2] : "");
-    for (int common = 1; common >= 0; common--) {
-        printf("\n%s\n\n", common ? "With gain and offset drawn:"
-                                  : "The independent part alone (gain and offset 0):");
-        printf(
-            "| profile | instrument | window s | energy J | 1.96 u, J | coverage %% | width |\n");
-        printf("|---|---|---|---|---|---|---|\n");
-        for (int p = 0; p < PROFILES; p++) {
-            if (p != PROFILE_RECORDING || recorded) {
-                simulate((enum profile)p, &recording, runs, common == 1);
+    if (argc > 1 && (pji_num_parse_i64(argv[1], strlen(argv[1]), &runs, NULL) != PJ_OK ||
+                     runs < 40 || runs > 1000000)) {
+        (void)fprintf(stderr, "usage: simulate [RUNS [RECORDING.csv]]\n");
+        return 2;
+    }
+    printf("| profile | instrument | coverage %% | width | u_ind: coverage %% | u_ind: width |\n"
+           "|---|---|---|---|---|---|\n");
+    for (int p = 0; p < PROFILES; p++) {
+        for (int s = 0; s < SENSORS && (p != PROFILE_RECORDING || recorded); s++) {
+            printf("| %s | %s", profile_names[p], sensor_names[s]);
+            for (int common = 1; common >= 0; common--) {
+                for (int k = 0; k < DURATIONS; k++) {
+                    all[p][s][common][k] = simulate((enum profile)p, &recording, (enum sensor)s,
+                                                    durations_ns[k], common == 1, (int)runs);
+                }
+                print_cells(all[p][s][common]);
             }
+            printf(" |\n");
+            (void)fflush(stdout);
         }
     }
+    print_outside();
     recording_free(&recording);
     return 0;
 }

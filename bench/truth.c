@@ -4,6 +4,8 @@
  */
 #include "truth.h"
 
+#include "fake_nvml.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,31 +17,24 @@ const char *const profile_names[PROFILES] = {
 
 bool recording_load(struct recording *recording, const char *path)
 {
+    struct fake_curve curve = {0};
+    char why[256];
     *recording = (struct recording){0};
-    FILE *file = fopen(path, "re");
-    char line[256];
-    size_t cap = 0;
-    double first_us = 0;
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        double power_mw = 0, device_us = 0;
-        if (sscanf(line, "buffer,%*d,%*d,%lf,%lf", &power_mw, &device_us) != 2) {
-            continue;
-        }
-        if (recording->n == cap) {
-            cap = cap > 0 ? 2 * cap : 1024;
-            recording->t_ns = realloc(recording->t_ns, cap * sizeof(double));
-            recording->power_mw = realloc(recording->power_mw, cap * sizeof(double));
-            if (recording->t_ns == NULL || recording->power_mw == NULL) {
-                abort();
-            }
-        }
-        first_us = recording->n == 0 ? device_us : first_us;
-        recording->t_ns[recording->n] = (device_us - first_us) * 1e3;
-        recording->power_mw[recording->n++] = power_mw;
+    if (*path == '\0' || !fake_curve_load(&curve, path, why, sizeof why)) {
+        return false;
     }
-    if (file != NULL) {
-        fclose(file);
+    const struct fake_series *buffer = &curve.series[FAKE_K_BUFFER];
+    recording->t_ns = calloc(buffer->n + 1, sizeof *recording->t_ns);
+    recording->power_mw = calloc(buffer->n + 1, sizeof *recording->power_mw);
+    if (recording->t_ns == NULL || recording->power_mw == NULL) {
+        abort();
     }
+    for (size_t i = 0; i < buffer->n; i++) {
+        recording->t_ns[i] = (double)(buffer->rows[i].t_ns - buffer->rows[0].t_ns);
+        recording->power_mw[i] = (double)buffer->rows[i].value;
+    }
+    recording->n = buffer->n;
+    fake_curve_fini(&curve);
     return recording->n > 1000;
 }
 

@@ -97,7 +97,7 @@ bool pji_series_settled(const struct pji_series *series, int64_t t_ns)
 {
     const struct pji_series *s = series;
     int64_t settling_ns = pji_series_settling_ns(&s->channel);
-    int64_t shift_ns = s->channel.kind == PJI_GAUGE ? s->channel.edge_u_ns : 0;
+    int64_t shift_ns = s->channel.edge_u_ns;
     if (s->channel.role == PJI_ROLE_AUX || s->gone) {
         return true;
     }

@@ -194,7 +194,7 @@ static double edges_u2(const struct pji_series *s)
         return counts_uj * counts_uj / 3 + late_uj * late_uj + jump * jump * edge_ns * edge_ns;
     }
     return c->quantum * c->quantum / 6 + squares * phase_ns * phase_ns / 12 + late_uj * late_uj +
-           squares * edge_ns * edge_ns;
+           jump * jump * edge_ns * edge_ns;
 }
 
 /* What failed readings at the two ends left unread. */

@@ -155,8 +155,7 @@ static struct edge edge_at(const struct pji_series *s, int64_t t_ns)
         inside(s, &edge, t_ns, k);
     }
     if (s->channel.kind == PJI_COUNTER) {
-        double lag = edge.power_mw * (double)s->channel.edge_u_ns / 1e6;
-        edge.own_u2 += s->channel.quantum * s->channel.quantum / 12 + lag * lag;
+        edge.own_u2 += s->channel.quantum * s->channel.quantum / 12;
     }
     return edge;
 }
@@ -174,11 +173,11 @@ static double curve_uj(const struct pji_series *s, int64_t t_ns)
     return edge_at(s, t_ns).energy_uj;
 }
 
-/* A gauge's lag is known to edge_u_ns: what the whole window becomes when it is moved by that. */
+/* The lag is known to edge_u_ns: what the whole window becomes when it is moved by that. */
 static double shift_u2(const struct pji_series *s, int64_t start_ns, int64_t end_ns, double uj)
 {
     int64_t d = s->channel.edge_u_ns;
-    if (s->channel.kind != PJI_GAUGE || d == 0) {
+    if (d == 0) {
         return 0;
     }
     double late = curve_uj(s, end_ns + d) - curve_uj(s, start_ns + d) - uj;

@@ -54,7 +54,9 @@ static void set_errors(struct pji_channel *out, enum pji_nvml_row row,
         break;
     case PJI_NVML_ROW_ENERGY:
         out->refresh_ns = facts->counter_refresh_ns;
-        out->lag_ns = (sensor_ns + least(facts->counter_refresh_ns, facts->counter_poll_ns)) / 2;
+        out->lag_ns = sensor_ns / 2;
+        if (facts->counter_poll_ns >= facts->counter_refresh_ns)
+            out->lag_ns += facts->counter_refresh_ns / 2;
         out->edge_u_ns = sensor_ns / 2;
         break;
     case PJI_NVML_ROW_USAGE:

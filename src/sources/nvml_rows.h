@@ -19,7 +19,8 @@
  * sample past half way was 10 to 32 ms, 10-90 %; with this rest 22 of 24 bursts of 0.2 to 2 s lay
  * within two standard uncertainties of the counter's account of them: tests/unit/sources). The
  * counter is fed from the same sensor, half a spacing behind, and published at each refresh: read
- * at any moment it is a further half refresh old; the spread of that is energy/'s refresh phase.
+ * at any moment it is a further half refresh old (the spread of that is energy/'s refresh phase);
+ * asked more often than it refreshes, the moment of each refresh is known (energy/refresh.c).
  * PowerUsage is the mean of the last second since Ampere, instantaneous before (NVML API
  * reference); polled and held it is half a poll older.
  *

@@ -5,6 +5,7 @@
 #include "feed.h"
 
 #include "shared.h"
+#include "sources/nvml_rows.h"
 
 #include <stdlib.h>
 
@@ -41,16 +42,15 @@ static int load(void **state)
     if (!pjt_shared(path, sizeof path, RECORDING)) {
         return 0;
     }
-    struct pji_channel c = counter_channel(), p = power_channel();
-    p.average_ns = p.lag_ns = 20 * MS;
-    p.edge_u_ns = 5 * MS;
-    p.cap_mw = 1000e3; /* short peaks pass the 700 W limit: 906 W were seen */
-    c.modulus = 0;
-    c.refresh_ns = 100 * MS;
-    c.quantum = 1000;
-    c.lag_ns = 10 * MS;
-    c.edge_u_ns = 8 * MS;
-    c.cap_mw = 1000e3;
+    static const struct pji_nvml_identity gpu = {.uuid = "GPU-recorded"};
+    const struct pji_nvml_gpu_facts facts = {.identity = &gpu,
+                                             .cap_mw = 1000000, /* 906 W were seen, limit 700 W */
+                                             .spacing_ns = 20 * MS,
+                                             .counter_refresh_ns = 100 * MS,
+                                             .counter_poll_ns = 20 * MS};
+    struct pji_channel c, p;
+    pji_nvml_row(&p, PJI_NVML_ROW_POWER, &facts, -1);
+    pji_nvml_row(&c, PJI_NVML_ROW_ENERGY, &facts, -1);
     series_open(&samples, &p, true);
     series_open(&counter, &c, true);
     FILE *file = fopen(path, "re");
