@@ -104,6 +104,22 @@ static void sample_clock(struct pji_remote *remote, const json_t *answer, const 
         json_integer_value(wall) - (before[1] + (after[1] - before[1]) / 2);
 }
 
+/* Since when is there no answer that can be used? */
+static pj_status note(struct pji_remote *remote, pj_status status)
+{
+    if (status == PJ_OK)
+        remote->trouble_ns = 0;
+    else if (remote->trouble_ns == 0)
+        remote->trouble_ns = pji_remote_now_ns();
+    return status;
+}
+
+/* The agent's own failures: ask again, as when there is no answer. */
+static bool is_trouble(long http_status)
+{
+    return http_status >= 500 && http_status != 503 && http_status != 507;
+}
+
 static pj_status exchange(struct pji_remote *remote, const char *method, const char *path,
                           const struct pji_str *body, bool always, size_t limit,
                           struct pji_http_answer *answer, struct pj_error *err)
@@ -126,10 +142,6 @@ static pj_status exchange(struct pji_remote *remote, const char *method, const c
     pj_status status = pji_str_ok(&url, err);
     if (status == PJ_OK)
         status = pji_http_exchange(&remote->http, &what, answer, err);
-    if (status == PJ_OK)
-        remote->trouble_ns = 0;
-    else if (remote->trouble_ns == 0)
-        remote->trouble_ns = pji_remote_now_ns();
     if (status == PJ_OK && answer->http_status == 401) {
         free(answer->body);
         *answer = (struct pji_http_answer){0};
@@ -163,6 +175,12 @@ pj_status pji_remote_ask(struct pji_remote *remote, const struct pji_remote_call
                               "%s answered something that is no JSON object: is it an agent?",
                               remote->study->executor.url);
     }
+    if (status == PJ_OK && is_trouble(got.http_status)) {
+        char words[300];
+        pji_remote_words(got.http_status, parsed, words, sizeof words);
+        status = pji_fail(err, PJ_EPEER, "the agent at %s has trouble of its own: %s",
+                          remote->study->executor.url, words);
+    }
     if (status == PJ_OK) {
         sample_clock(remote, parsed, before, after);
         *http_status = got.http_status;
@@ -172,7 +190,7 @@ pj_status pji_remote_ask(struct pji_remote *remote, const struct pji_remote_call
     json_decref(parsed);
     free(got.body);
     pji_str_fini(&body);
-    return status;
+    return note(remote, status);
 }
 
 pj_status pji_remote_breathe(const struct pji_remote *remote, struct pj_error *err)
@@ -226,13 +244,13 @@ pj_status pji_remote_bytes(struct pji_remote *remote, const struct pji_job_id *i
              (long long)offset, (long long)len);
     pj_status status = exchange(remote, "GET", whole, NULL, false, (size_t)len, answer, err);
     if (status == PJ_OK && answer->http_status != 200) {
-        status = pji_fail(err, answer->http_status == 410 ? PJ_ESTATE : PJ_EPEER,
+        status = pji_fail(err, answer->http_status >= 500 ? PJ_EPEER : PJ_ESTATE,
                           "the agent does not give file %zu of the result (HTTP status %ld)", index,
                           answer->http_status);
         free(answer->body);
         *answer = (struct pji_http_answer){0};
     }
-    return status;
+    return note(remote, status);
 }
 
 /* ---- meeting ---- */

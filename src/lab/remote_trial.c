@@ -189,7 +189,7 @@ void pji_remote_settle(struct pji_remote *remote)
         pj_status status = pji_remote_ask(remote, &call, &http_status, &answer, &err);
         bool settled = status == PJ_OK && json_array_size(json_object_get(answer, "jobs")) == 0;
         if (status == PJ_OK)
-            status = settle_all(remote, NULL, json_object_get(answer, "jobs"), &err);
+            (void)settle_all(remote, NULL, json_object_get(answer, "jobs"), &err);
         json_decref(answer);
         if (settled || pji_remote_breathe(remote, &err) != PJ_OK)
             return;

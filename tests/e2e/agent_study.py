@@ -4,14 +4,82 @@
     agent_study.py --build BUILD
 """
 import argparse
+import http.client
+import http.server
+import json
 import os
 import shutil
 import signal
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from agent_rig import COMMAND_STUDY, Failed, Proxy, Rig, check, tap  # noqa: E402
+
+
+class Liar:
+    """Hands requests on to a real agent and changes what it says about finished jobs."""
+
+    def __init__(self, port, token, lie):
+        outer = self
+        self.finished = False
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or None
+                asked = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+                asked.request(self.command, self.path, body,
+                              {"Authorization": "Bearer " + token,
+                               "Content-Type": "application/json", "Connection": "close"})
+                got = asked.getresponse()
+                status, data = got.status, got.read()
+                kind = got.getheader("Content-Type")
+                asked.close()
+                status, data = outer.bend(lie, self.command, self.path, status, kind, data)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_PUT = do_POST = do_DELETE = answer
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def bend(self, lie, method, path, status, kind, data):
+        if "/files/" in path and lie == "bytes":
+            return status, bytes([data[0] ^ 1]) + data[1:]
+        if "/files/" in path and lie == "short":
+            return status, data[:-1]
+        if method != "GET" or not path.startswith("/v1/jobs/") or kind != "application/json":
+            return status, data
+        if lie == "garbage":
+            return status, b"<html>"
+        if lie == "500":
+            return 500, b"{}"
+        message = json.loads(data)
+        if message.get("state") != "finished":
+            return status, data
+        if lie == "name":
+            message["result"]["files"][1]["name"] = "../../../x"
+        elif isinstance(lie, dict):
+            message.update(lie)
+        return status, json.dumps(message).encode()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
 
 
 class Study:
@@ -267,6 +335,37 @@ class Study:
         code, words = rig.do("resume", out)
         check(code == 1 and "another agent" in words, "%d: %s" % (code, words))
 
+    def lying_agents(self):
+        """Answers about other jobs, with wrong digests, with names that lead elsewhere, or none."""
+        rig = self.fresh_agent()
+        real = rig.port
+        for name, lie, reason in [
+                ("another nonce", {"nonce": "0" * 32}, "agent_protocol"),
+                ("another trial", {"trial": 2}, "agent_protocol"),
+                ("another study", {"study": "f" * 32}, "agent_protocol"),
+                ("no identity", {"nonce": None}, "agent_protocol"),
+                ("another reason", {"outcome": {"state": "done", "reason": "x", "detail": ""}},
+                 "agent_protocol"),
+                ("a name that leads elsewhere", "name", "agent_protocol"),
+                ("other bytes", "bytes", "result_corrupt"),
+                ("fewer bytes", "short", "result_corrupt"),
+                ("no JSON", "garbage", "agent_lost"),
+                ("always 500", "500", "agent_lost")]:
+            liar = Liar(real, rig.token(), lie)
+            out = rig.path("liar")
+            study = rig.study("liar.yaml", rig.executor(port=liar.port, lost_after="400ms",
+                                                        heartbeat="30ms"), 1, 1, COMMAND_STUDY)
+            code, words = rig.do("run", study, "--out", out)
+            liar.close()
+            check(code == 1, "%s: %d: %s" % (name, code, words))
+            check(self.attempts(out)[0][2:] == ("failed", reason),
+                  "%s: %s: %s" % (name, self.attempts(out), words))
+            rig.consistent(out)
+            check(sorted(os.listdir(os.path.join(out, "incoming"))) == []
+                  if os.path.isdir(os.path.join(out, "incoming")) else True, "leftovers")
+            shutil.rmtree(out)
+        self.wait_for("the agent to have ended what was discarded", lambda: not self.results())
+
     def wrong_executors(self):
         rig = self.rig
         for text, word in [
@@ -299,6 +398,7 @@ def main():
             ("what is not allowed is refused before anything is made", study.not_allowed),
             ("the times of the load come from the testbed's own file", study.times_of_the_load),
             ("a wrong token, no agent, another agent", study.other_agents),
+            ("an agent that lies is not believed", study.lying_agents),
             ("wrong executors are named by check", study.wrong_executors),
         ])
     finally:
