@@ -108,10 +108,13 @@ static pj_status agent_open(struct pji_agent *agent, struct pj_error *err)
 
 /* ---- serving ---- */
 
-static pj_status read_pem(const char *path, char **text, struct pj_error *err)
+static pj_status read_pem(const char *option, const char *path, char **text, struct pj_error *err)
 {
     size_t len = 0;
-    return path != NULL ? pji_read_file(path, PEM_MOST, text, &len, err) : PJ_OK;
+    pj_status status = path != NULL ? pji_read_file(path, PEM_MOST, text, &len, err) : PJ_OK;
+    if (status != PJ_OK)
+        pji_error_prefix(err, "%s", option);
+    return status;
 }
 
 static pj_status write_port(const struct pji_agent *agent, int64_t port, struct pj_error *err)
@@ -160,9 +163,9 @@ static pj_status listen_and_serve(struct pji_agent *agent, struct pj_error *err)
     struct pji_server *server = NULL;
     char *cert = NULL;
     char *key = NULL;
-    pj_status status = read_pem(c->tls_cert, &cert, err);
+    pj_status status = read_pem("--tls-cert", c->tls_cert, &cert, err);
     if (status == PJ_OK)
-        status = read_pem(c->tls_key, &key, err);
+        status = read_pem("--tls-key", c->tls_key, &key, err);
     struct pji_server_config config = {.address = c->address,
                                        .port = c->port,
                                        .tls_cert = cert,

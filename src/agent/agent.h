@@ -13,7 +13,7 @@
 
 struct pji_agent_config {
     const char *policy;    /* path of the configuration */
-    const char *state_dir; /* token, identity, spool; created with mode 0700 */
+    const char *state_dir; /* token, identity, spool; nobody else can read token and jobs */
     const char *address;
     int64_t port;
     const char *tls_cert, *tls_key; /* paths of PEM files, NULL: no TLS */

@@ -343,8 +343,8 @@ pj_status pji_jobs_open(struct pji_jobs *spool, const char *dir, const struct pj
     spool->dir = pji_dup(dir, err);
     char *jobs = spool->dir != NULL ? own_path(spool, "jobs", err) : NULL;
     pj_status status = jobs != NULL ? pji_make_dirs(jobs, err) : PJ_ENOMEM;
-    if (status == PJ_OK && chmod(dir, 0700) != 0)
-        status = pji_fail_errno(err, errno, "cannot keep others out of %s", dir);
+    if (status == PJ_OK && chmod(jobs, 0700) != 0)
+        status = pji_fail_errno(err, errno, "cannot keep others out of %s", jobs);
     if (status == PJ_OK)
         status = take_lock(spool, err);
     if (status == PJ_OK)

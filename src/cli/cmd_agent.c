@@ -14,7 +14,7 @@
 
 static const struct pji_option options[] = {
     {"config", 'c', "FILE", "what may be run here: engines, models, items (needed)"},
-    {"state", 's', "DIR", "token, identity and results (needed; made with mode 0700)"},
+    {"state", 's', "DIR", "token, identity and results, kept from other users (needed)"},
     {"listen", 'l', "ADDRESS:PORT", "where to listen (default: 127.0.0.1:7411)"},
     {"tls-cert", 0, "FILE", "certificate chain (PEM); needed beyond loopback"},
     {"tls-key", 0, "FILE", "its private key (PEM)"},

@@ -132,13 +132,14 @@ static void test_damage_is_left_out(void **state)
 static void test_two_agents_do_not_share(void **state)
 {
     (void)state;
-    char dir[TEMP_PATH];
+    char dir[TEMP_PATH], jobs[TEMP_PATH + 16];
     struct pji_jobs one, two;
     struct pj_error err = {0};
     struct stat info;
     temp_open(dir);
     assert_int_equal(pji_jobs_open(&one, dir, NULL, NULL), PJ_OK);
-    assert_int_equal(stat(dir, &info), 0);
+    snprintf(jobs, sizeof jobs, "%s/jobs", dir);
+    assert_int_equal(stat(jobs, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0700);
     assert_int_equal(pji_jobs_open(&two, dir, NULL, &err), PJ_EBUSY);
     pji_jobs_close(&one);
