@@ -61,6 +61,12 @@ class Liar:
             return status, bytes([data[0] ^ 1]) + data[1:]
         if "/files/" in path and lie == "short":
             return status, data[:-1]
+        if lie == "clock" and kind == "application/json":
+            message = json.loads(data)
+            if "clock" in message:
+                message["clock"]["wall_ns"] += 5000000000
+                message["clock"]["monotonic_ns"] -= 3000000000
+            return status, json.dumps(message).encode()
         if method != "GET" or not path.startswith("/v1/jobs/") or kind != "application/json":
             return status, data
         if lie == "garbage":
@@ -366,6 +372,28 @@ class Study:
             shutil.rmtree(out)
         self.wait_for("the agent to have ended what was discarded", lambda: not self.results())
 
+    def clocks_that_differ(self):
+        """Five seconds ahead by the wall, three behind since boot: found within the stated u."""
+        rig = self.fresh_agent()
+        liar = Liar(rig.port, rig.token(), "clock")
+        out = rig.path("clock")
+        study = rig.study("clock.yaml", rig.executor(port=liar.port), 1, 1, COMMAND_STUDY)
+        code, words = rig.do("run", study, "--out", out)
+        liar.close()
+        check(code == 0, "%d: %s" % (code, words))
+        for attempt, in rig.rows(out, "SELECT id FROM attempt"):
+            own = dict(rig.rows(out, "SELECT key, value FROM fact WHERE attempt = ?", attempt))
+            u_s = float(own["agent.clock_offset_u_s"])
+            check(abs(float(own["agent.clock_offset_s"]) - 5) <= u_s < 1, str(own))
+            check(abs(float(own["agent.monotonic_offset_s"]) + 3) <= u_s, str(own))
+            # windows are of the testbed's clock as they were measured: no offset is in them
+            with open(os.path.join(out, "artefacts", str(attempt), "trace.jsonl"),
+                      encoding="utf-8") as file:
+                t_ns = [json.loads(line)["t_ns"] for line in file]
+            for start_ns, end_ns in rig.rows(out, "SELECT start_ns, end_ns FROM phase WHERE "
+                                                  "attempt = ?", attempt):
+                check(t_ns[0] <= start_ns <= end_ns <= t_ns[-1], "a phase outside of its trace")
+
     def wrong_executors(self):
         rig = self.rig
         for text, word in [
@@ -399,6 +427,7 @@ def main():
             ("the times of the load come from the testbed's own file", study.times_of_the_load),
             ("a wrong token, no agent, another agent", study.other_agents),
             ("an agent that lies is not believed", study.lying_agents),
+            ("clocks that differ are measured, and no window moves", study.clocks_that_differ),
             ("wrong executors are named by check", study.wrong_executors),
         ])
     finally:
