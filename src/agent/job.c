@@ -218,7 +218,9 @@ struct run {
 static void on_event(void *context, const struct pji_run_event *event)
 {
     struct run *r = context;
-    pthread_mutex_lock(&r->agent->spool.lock);
+    /* on the trial's thread, perhaps in a measured window: it never waits for an answer of ours */
+    if (pthread_mutex_trylock(&r->agent->spool.lock) != 0)
+        return;
     snprintf(r->job->phase, sizeof r->job->phase, "%s", event->phase != NULL ? event->phase : "");
     r->job->requests_done = event->requests_done;
     r->job->requests = event->requests;
