@@ -80,7 +80,8 @@ void pji_energy_missing(struct pj_energy *out, const char *reason)
  * "CLASS@INSTANCE" says that instruments of one class share an unknown part of their common error
  * (their design) while another part is each one's own. How large each part is nobody states, so of
  * "shared" and "independent" the larger one is taken: linear in sums, in quadrature in differences
- * and ratios, where nothing cancels. Several instances of a class in one sum are "CLASS@*".
+ * and ratios, where nothing cancels. Several instances of a class in one sum are "CLASS@*", or with
+ * what their instances begin with alike, up to a colon (a machine), "CLASS@MACHINE:*".
  */
 
 static size_t token_len(const char *token)
@@ -132,7 +133,20 @@ static bool ids_overlap(const char *a, const char *b)
 
 static bool id_is_joint(const char *id)
 {
-    return strchr(id, '+') != NULL || strncmp(id, "sum:", 4) == 0 || strstr(id, "@*") != NULL;
+    return strpbrk(id, "+*") != NULL || strncmp(id, "sum:", 4) == 0;
+}
+
+/* Length of the class and of what two instances of it begin with alike. */
+static size_t shared_len(const char *a, const char *b)
+{
+    size_t len = class_len(a) + 1, end = len;
+    while (a[end] == b[end] && a[end] != '\0' && a[end] != '+') {
+        end++;
+        if (a[end - 1] == ':') {
+            len = end;
+        }
+    }
+    return len;
 }
 
 static void ids_join(char out[PJ_COM_ID], const char *a, const char *b)
@@ -144,15 +158,14 @@ static void ids_join(char out[PJ_COM_ID], const char *a, const char *b)
         bool several = *a != '\0' && *b != '\0' && order != 0 && tokens_share(a, b);
         order = several ? 0 : order;
         const char *token = order <= 0 ? a : b;
-        size_t n = several ? class_len(token) : token_len(token);
+        size_t n = several ? shared_len(a, b) : token_len(token);
         if (len > 0) {
             joined[len++] = '+';
         }
         memcpy(joined + len, token, n);
         len += n;
         if (several) {
-            memcpy(joined + len, "@*", 2);
-            len += 2;
+            joined[len++] = '*';
         }
         a = order <= 0 ? token_next(a) : a;
         b = order >= 0 ? token_next(b) : b;

@@ -71,6 +71,18 @@ static void instruments_of_one_class_never_profit(void **state)
     pji_energy_add(&sum, &dram); /* another class: in quadrature */
     assert_near(sum.u_com_j, sqrt(104), 1e-12);
     assert_string_equal(sum.com_id, "rapl:x:dram@1:dram-0+rapl:x:package@*");
+    /* two sockets of one machine keep the machine's name, another machine's socket does not */
+    struct pj_energy own = a, next = make(20, 4, 4, 4, "rapl:x:package@1:package-1");
+    pji_energy_add(&own, &next);
+    assert_near(own.u_com_j, 7, 1e-12);
+    assert_string_equal(own.com_id, "rapl:x:package@1:*");
+    pji_energy_add(&own, &a);
+    assert_string_equal(own.com_id, "rapl:x:package@1:*");
+    assert_int_equal(pji_energy_ratio(&ratio, &own, &own, NULL), PJ_OK);
+    assert_false(ratio.cancelled);
+    pji_energy_add(&own, &b);
+    assert_near(own.u_com_j, 14, 1e-12);
+    assert_string_equal(own.com_id, "rapl:x:package@*");
     pji_energy_sub(&out, &b, &a); /* nothing cancels between instances */
     assert_near(out.u_com_j, 5, 1e-12);
     assert_int_equal(pji_energy_ratio(&ratio, &a, &b, NULL), PJ_OK);
