@@ -175,24 +175,39 @@ static void judge(struct pji_doctor *d)
 
 /* ---- NVIDIA's GPUs ---- */
 
+const char *pji_doctor_selection_note(const struct pji_doctor *d)
+{
+    switch (d->selection.note) {
+    case PJI_NVML_NOTE_NONE:
+        return d->selection.order_unsure ? "order unsure" : NULL;
+    case PJI_NVML_NOTE_INVALID:
+        return "names no GPU here: it ends the list";
+    case PJI_NVML_NOTE_DUPLICATE:
+        return "names a GPU again: CUDA shows no GPU then";
+    case PJI_NVML_NOTE_MIG:
+        return "is a MIG slice: only whole GPUs can be metered";
+    }
+    return NULL;
+}
+
 static void look_at_gpus(struct pji_doctor *d, const struct pji_nvml_api *api)
 {
-    struct pji_nvml_selection selection;
+    struct pji_nvml_selection *selection = &d->selection;
 
     if (!api->driver_version ||
         api->driver_version(d->driver, sizeof d->driver) != PJI_NVML_SUCCESS)
         d->driver[0] = '\0';
     pji_nvml_inventory_take(api, d->inventory);
     pji_nvml_select(d->inventory->identities, d->inventory->n, d->env->cuda_visible_devices,
-                    d->env->cuda_device_order, &selection);
+                    d->env->cuda_device_order, selection);
     for (unsigned int i = 0; i < d->inventory->n; i++) {
         struct pji_doctor_gpu *gpu = &d->gpus[i];
         pji_nvml_device device = d->inventory->devices[i];
 
         *gpu = (struct pji_doctor_gpu){
             .identity = &d->inventory->identities[i], .number = i, .persistence = -1};
-        for (size_t k = 0; k < selection.n; k++)
-            gpu->selected = gpu->selected || selection.index[k] == i;
+        for (size_t k = 0; k < selection->n; k++)
+            gpu->selected = gpu->selected || selection->index[k] == i;
         if (d->inventory->codes[i] != PJI_NVML_SUCCESS)
             continue;
         if (!api->vbios || api->vbios(device, gpu->vbios, sizeof gpu->vbios) != PJI_NVML_SUCCESS)

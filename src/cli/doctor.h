@@ -67,6 +67,7 @@ struct pji_doctor {
     char driver[PJI_NVML_TEXT];
     struct pji_nvml_inventory *inventory; /* NULL: NVML was not loaded */
     struct pji_doctor_gpu gpus[PJI_NVML_GPUS];
+    struct pji_nvml_selection selection; /* of those, by CUDA's variables */
     struct pji_amd_visibility amd;
 };
 
@@ -78,6 +79,9 @@ void pji_doctor_fini(struct pji_doctor *doctor);
 /* Whether anything enters a total: else no measurement here can be valid. */
 bool pji_doctor_can_measure(const struct pji_doctor *doctor);
 
+/* What CUDA_VISIBLE_DEVICES could not do: a note on selection.entry ("order unsure": on the order
+ * of unlike GPUs); NULL: nothing. */
+const char *pji_doctor_selection_note(const struct pji_doctor *doctor);
 const char *pji_rung_state_name(enum pji_rung_state state);
 const char *pji_worth_name(enum pji_worth worth);
 

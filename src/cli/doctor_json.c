@@ -116,10 +116,12 @@ static json_t *gpus_json(const struct pji_doctor *d)
                       "selected", (int)gpu->selected, "mig", (int)gpu->identity->mig, "persistence",
                       gpu->persistence < 0 ? json_null() : json_boolean(gpu->persistence != 0)));
     }
-    return json_pack("{s:o, s:b, s:o, s:o, s:o}", "driver", text_or_null(d->driver),
+    return json_pack("{s:o, s:b, s:o, s:o, s:s?, s:o, s:o}", "driver", text_or_null(d->driver),
                      "persistence_daemon", (int)d->persistenced, "cuda_visible_devices",
                      variable(d->env->cuda_visible_devices), "cuda_device_order",
-                     text_or_null(d->env->cuda_device_order), "gpus", list);
+                     text_or_null(d->env->cuda_device_order), "selection_note",
+                     pji_doctor_selection_note(d), "selection_entry",
+                     text_or_null(d->selection.entry), "gpus", list);
 }
 
 static json_t *amd_json(const struct pji_doctor *d)

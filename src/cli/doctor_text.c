@@ -246,6 +246,16 @@ static void add_gpus(const struct pji_doctor *d, struct pji_str *out)
         pji_str_addf(out, "  CUDA_VISIBLE_DEVICES=%s\n", d->env->cuda_visible_devices);
     if (d->env->cuda_device_order)
         pji_str_addf(out, "  CUDA_DEVICE_ORDER=%s\n", d->env->cuda_device_order);
+    if (pji_doctor_selection_note(d)) {
+        struct pji_str line = {0};
+
+        if (d->selection.note != PJI_NVML_NOTE_NONE)
+            pji_str_addf(&line, "'%s' ", d->selection.entry);
+        pji_str_add(&line, pji_doctor_selection_note(d));
+        add_row(out, "note", pji_str_text(&line));
+        out->failed = out->failed || line.failed;
+        pji_str_fini(&line);
+    }
     for (size_t i = 0; i < d->inventory->n; i++)
         add_gpu(&d->gpus[i], out);
 }

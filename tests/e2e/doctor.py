@@ -346,6 +346,12 @@ class Doctor(lean.Case):
         self.assertEqual([g["selected"] for g in told["gpus"]], [False, True])
         self.assertEqual([g["persistence"] for g in told["gpus"]], [True, False])
         self.assertTrue(all(g["uuid"].startswith("GPU-") and g["pci"] for g in told["gpus"]))
+        self.assertIsNone(told["selection_note"])
+        tail = self.ask(**dict(env, CUDA_VISIBLE_DEVICES="1,5,0"))["nvidia"]
+        self.assertEqual(tail["selection_entry"], "5")
+        self.assertIn("ends the list", tail["selection_note"])
+        self.assertEqual([g["selected"] for g in tail["gpus"]], [False, True])
+        self.assertIn("MIG slice", self.say(**dict(env, CUDA_VISIBLE_DEVICES="MIG-1/2")))
         text = self.say(**env)
         self.assertIn("persistence mode is off", text)
         self.assertIn("CUDA_VISIBLE_DEVICES=1", text)
