@@ -59,6 +59,29 @@ pj_status pji_session_record_open(struct pj_session *session, const char *path, 
     return status;
 }
 
+void pji_quiet_begin(struct pji_quiet *quiet)
+{
+    sigset_t pending, pipe;
+
+    (void)sigemptyset(&pipe);
+    (void)sigaddset(&pipe, SIGPIPE);
+    (void)sigpending(&pending);
+    quiet->pending = sigismember(&pending, SIGPIPE) == 1;
+    (void)pthread_sigmask(SIG_BLOCK, &pipe, &quiet->before);
+}
+
+void pji_quiet_end(const struct pji_quiet *quiet)
+{
+    const struct timespec now = {0};
+    sigset_t pipe;
+
+    (void)sigemptyset(&pipe);
+    (void)sigaddset(&pipe, SIGPIPE);
+    while (!quiet->pending && sigtimedwait(&pipe, NULL, &now) < 0 && errno == EINTR)
+        ;
+    (void)pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
+}
+
 static void put_event(struct pj_session *session, const char *name, json_t *fields)
 {
     struct pj_error err = {0};

@@ -170,10 +170,15 @@ static pj_status open_all(struct pj_session *session, const struct pj_session_op
         status = make_trace(session, err);
     if (!status)
         status = pji_session_list(session, err);
-    if (!status)
+    if (!status) {
+        struct pji_quiet quiet;
+
+        pji_quiet_begin(&quiet);
         status = pji_session_record_open(session, options->trace_path, options->interval_ns, err);
-    if (!status)
-        status = pji_session_sample_first(session, err);
+        if (!status)
+            status = pji_session_sample_first(session, err);
+        pji_quiet_end(&quiet);
+    }
     return status ? status : pji_session_start(session, err);
 }
 

@@ -15,6 +15,7 @@
 #include "meter/stream.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 struct pj_session {
     pid_t owner;
@@ -69,6 +70,15 @@ void pji_session_record_readings(struct pj_session *session, const struct pji_re
 void pji_session_record_windows(struct pj_session *session);
 void pji_session_record_end(struct pj_session *session);
 void pji_session_record_close(struct pj_session *session);
+
+/* A trace may be a pipe whose reader goes away, and the program's threads have SIGPIPE as they
+ * like: around writes that a caller's thread makes. */
+struct pji_quiet {
+    sigset_t before;
+    bool pending; /* one was there already: it is not ours */
+};
+void pji_quiet_begin(struct pji_quiet *quiet);
+void pji_quiet_end(const struct pji_quiet *quiet);
 
 /* listing.c */
 pj_status pji_session_list(struct pj_session *session, struct pj_error *err);

@@ -45,12 +45,17 @@ pj_status pj_window_end(struct pj_session *session, pj_window window, struct pj_
 
 pj_status pj_window_free(struct pj_session *session, pj_window window, struct pj_error *err)
 {
+    struct pji_quiet quiet;
     pj_status status = pji_session_check(session, err);
 
     if (status)
         return status;
     (void)pthread_mutex_lock(&session->lock);
-    pji_session_record_windows(session);
+    if (session->stream) { /* its end stands in the trace before it is forgotten */
+        pji_quiet_begin(&quiet);
+        pji_session_record_windows(session);
+        pji_quiet_end(&quiet);
+    }
     status = pji_pool_free(&session->pool, window, err);
     (void)pthread_mutex_unlock(&session->lock);
     return status;

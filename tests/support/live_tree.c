@@ -38,12 +38,18 @@ static void count(struct live_tree *tree, double s)
 static void *run(void *arg)
 {
     struct live_tree *tree = arg;
-    double start_s = now_s();
+    double start_s = now_s(), before_s = start_s;
 
     while (!atomic_load(&tree->stop)) {
         const struct timespec pause = {.tv_nsec = 1000000};
+        double at_s = now_s();
 
-        count(tree, now_s() - start_s);
+        count(tree, at_s - start_s);
+        /* to the end of this write: what it says was true when it began */
+        long long late_ns = (long long)((now_s() - before_s) * 1e9);
+        if (late_ns > atomic_load(&tree->late_ns))
+            atomic_store(&tree->late_ns, late_ns);
+        before_s = at_s;
         (void)nanosleep(&pause, NULL);
     }
     return NULL;
@@ -68,8 +74,14 @@ void live_tree_open(struct live_tree *tree)
             abort();
     }
     atomic_init(&tree->stop, false);
+    atomic_init(&tree->late_ns, 0);
     if (pthread_create(&tree->thread, NULL, run, tree))
         abort();
+}
+
+double live_tree_late_s(const struct live_tree *tree)
+{
+    return (double)atomic_load(&tree->late_ns) / 1e9;
 }
 
 void live_tree_close(struct live_tree *tree)

@@ -105,7 +105,8 @@ static void compare_all(struct worker workers[THREADS])
 
         compare(result, &trace);
         valid += pj_energy_valid(&result->total);
-        if (i % EACH < EACH - 1)
+        /* counters that stood for long and then jump are taken for faulty: values may move */
+        if (i % EACH < EACH - 1 && live_tree_late_s(&tree) < 0.05)
             assert_true(worker->early_j[i % EACH] == result->total.value_j);
         pj_result_free(result);
     }

@@ -289,6 +289,32 @@ static void a_trace_that_cannot_be_written_is_said_at_the_end(void **state)
     (void)close(fds[1]);
 }
 
+/* SIGPIPE ends a program that did not expect it: none may come of us, and one of others stays. */
+static void a_reader_that_goes_away_raises_no_signal(void **state)
+{
+    (void)state;
+    int fds[2];
+    char path[64];
+    struct pj_session_options options = on_tree();
+    sigset_t pending;
+
+    assert_int_equal(pipe(fds), 0);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fds[1]);
+    options.trace_path = path;
+    options.interval_ns = 3600 * INT64_C(1000000000);
+    struct pj_session *session = session_of(&options);
+    pj_window window = begin(session, "w");
+    end(session, window);
+    (void)close(fds[0]);
+    assert_int_equal(pj_window_free(session, window, NULL), PJ_OK); /* writes its event */
+    assert_int_equal(pj_session_stop(session, NULL), PJ_EPEER);
+    pj_session_close(session);
+    (void)sigpending(&pending);
+    assert_int_equal(sigismember(&pending, SIGPIPE), 0);
+    assert_true(pj_session_open(&session, &options, NULL) < 0); /* the header finds no reader */
+    (void)close(fds[1]);
+}
+
 static void descriptors_are_given_back(void **state)
 {
     (void)state;
@@ -329,6 +355,7 @@ int main(void)
         cmocka_unit_test(a_forked_child_is_refused_and_does_no_harm),
         cmocka_unit_test(the_sampler_takes_no_signals),
         cmocka_unit_test(a_trace_that_cannot_be_written_is_said_at_the_end),
+        cmocka_unit_test(a_reader_that_goes_away_raises_no_signal),
         cmocka_unit_test(descriptors_are_given_back),
     };
     return cmocka_run_group_tests(tests, open_tree, close_tree);
