@@ -4,6 +4,7 @@
  */
 #include "cli/commands_lab.h"
 #include "cli/run_session.h"
+#include "lab/judge.h"
 #include "raw/import.h"
 #include "raw/runner_table.h"
 #include "store/store.h"
@@ -78,6 +79,27 @@ static int run_runner(const struct pji_args *args)
     return 0;
 }
 
+static int run_judge(const struct pji_args *args)
+{
+    struct pj_error err = {0};
+    struct pji_store *store = NULL;
+    struct pji_judge_result result;
+    if (args->n_rest != 3) {
+        fprintf(stderr,
+                "perjoule: import judge takes a table of scores and the folder of a study\n");
+        return 2;
+    }
+    pj_status status = pji_store_open(&store, args->rest[2], PJI_STORE_WRITE, &pji_cli_log, &err);
+    if (status == PJ_OK)
+        status = pji_judge_import(store, args->rest[1], &result, &err);
+    pj_status closed = pji_store_close(store, status == PJ_OK ? &err : NULL);
+    if (status != PJ_OK || closed != PJ_OK)
+        return fail(&err);
+    printf("%s: %zu judge scores of %zu trials and tasks: column judge_score\n", args->rest[2],
+           result.scores, result.trials);
+    return 0;
+}
+
 static int run(const struct pji_args *args)
 {
     struct pj_error err = {0};
@@ -87,6 +109,8 @@ static int run(const struct pji_args *args)
                                         .published = pji_args_get(args, "published"),
                                         .decimal_comma = pji_args_has(args, "decimal-comma"),
                                         .log = &pji_cli_log};
+    if (args->n_rest > 0 && strcmp(args->rest[0], "judge") == 0)
+        return run_judge(args);
     bool runner = args->n_rest > 0 && strcmp(args->rest[0], "experiment-runner") == 0;
     if (args->n_rest != 2 || (!runner && strcmp(args->rest[0], "greenlab") != 0)) {
         fprintf(stderr, "perjoule: import %s takes one folder that holds the runs\n",
@@ -112,6 +136,8 @@ const struct pji_command pji_cmd_import_raw = {
                 "[--published TABLE.csv] [--factors A,B] [--decimal-comma]",
     .about = "make a study from the raw runs of a GreenLab experiment or of Experiment Runner",
     .details =
+        "judge SCORES.csv STUDY: scores that another model or a person gave, columns trial, score "
+        "and task, become the column judge_score of a study; they are never called accuracy.\n\n"
         "experiment-runner: DIR/run_table.csv and the files of its run folders become a study; "
         "docs/experiment-runner.md.\n\ngreenlab: "
         "Each folder below DIR with energibridge.csv, energibridge-summary.txt and prompts_out.tsv "

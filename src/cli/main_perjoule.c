@@ -171,7 +171,8 @@ static bool is_lean(const char *name)
 static bool imports_study(int argc, char **argv)
 {
     for (int i = 2; i < argc && strcmp(argv[1], "import") == 0; i++) {
-        if (strcmp(argv[i], "greenlab") == 0 || strcmp(argv[i], "experiment-runner") == 0)
+        if (strcmp(argv[i], "greenlab") == 0 || strcmp(argv[i], "experiment-runner") == 0 ||
+            strcmp(argv[i], "judge") == 0)
             return true;
         if (strcmp(argv[i], "emissions") == 0)
             return false;

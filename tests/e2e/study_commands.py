@@ -357,6 +357,28 @@ def test_run_table_there_and_back(bench):
     check("198.88" in bench.run("export", "comma").stdout.decode(), "the decimal comma")
 
 
+def test_judge_scores(bench):
+    bench.write("short.yaml", SHORT)
+    bench.run("run", "--out", "judged", "short.yaml")
+    before = rows(bench.path("judged"))
+    for wrong, words in (("trial\n1\n", "columns trial and score"), ("trial,score\n9,1\n", "no trial 9"),
+                         ("trial,score\n1,good\n", "'good' is not a score"),
+                         ("trial,score\n1,0.5\n2\n", "judge.csv:3"),
+                         ("trial,task,score\n1,boolq,1\n", "no task 'boolq'"),
+                         ("trial,score\n", "holds no score")):
+        bench.write("judge.csv", wrong)
+        said = bench.run("import", "judge", "judge.csv", "judged", want=2).stderr.decode()
+        check(words in said, said)
+    check(rows(bench.path("judged")) == before, "refused scores were written")
+    bench.write("judge.csv", "trial,score,why\n1,0.5,x\n1,1,y\n3,0,z\n")
+    bench.run("import", "judge", "judge.csv", "judged")
+    table = list(csv.DictReader(io.StringIO(bench.run("export", "judged").stdout.decode())))
+    check([t["judge_score"] for t in table] == ["0.75", "", "0", ""], repr(table))
+    check(not any("accuracy" in name for name in table[0]), "a judge is no accuracy")
+    said = bench.run("import", "judge", "judge.csv", "judged", want=2).stderr.decode()
+    check("not written over" in said, said)
+
+
 def test_read_only_copy(bench):
     out = finished(bench)
     copy = bench.path("copy")
@@ -481,7 +503,8 @@ TESTS = [test_check_prints_the_plan, test_check_is_the_same_every_time, test_che
          test_check_refuses, test_check_names_aliases, test_check_a_million_trials,
          test_check_names_every_problem, test_examples_of_the_manual,
          test_finished_study,
-         test_extend, test_run_table_there_and_back, test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
+         test_extend, test_run_table_there_and_back,
+         test_judge_scores, test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
          test_no_study, test_full_pipe]
 
 
