@@ -237,7 +237,7 @@ static pj_status count_levels(struct pji_plan_audit *audit, const struct work *w
     struct pji_factor_test *test = &audit->tests[f];
     size_t n = w->study->factors[f].n;
     double per_cell = (double)w->plan->n_trials / (double)w->plan->n_cells;
-    double least = INFINITY, next = INFINITY;
+    double least = (double)INFINITY, next = (double)INFINITY;
     size_t *count = pji_zalloc(n + 1, sizeof *count, err);
     if (!count)
         return PJ_ENOMEM;
