@@ -8,6 +8,7 @@
 #include "core/num.h"
 #include "core/units.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,7 +156,8 @@ static pj_status fill_kind(const struct pji_study *study, const char *const *lev
     if (st || !text)
         return st;
     int kind = 0;
-    while (kind < PJI_ARRIVAL_KINDS && strcmp(pji_arrival_name((enum pji_arrival_kind)kind), text))
+    while (kind < PJI_ARRIVAL_KINDS &&
+           strcmp(pji_arrival_name((enum pji_arrival_kind)kind), text) != 0)
         kind++;
     if (kind == PJI_ARRIVAL_KINDS)
         st = pji_fail(err, PJ_EINVAL,
@@ -179,8 +181,8 @@ static pj_status fill_slo(const struct pji_study *study, const struct pji_yaml *
     for (size_t i = 0; i < sizeof limits / sizeof limits[0] && st == PJ_OK; i++) {
         const struct pji_yaml *value = pji_yaml_get(node, limits[i].key);
         char *text = NULL;
-        char what[32] = "slo ";
-        strcat(what, limits[i].key);
+        char what[32];
+        snprintf(what, sizeof what, "slo %s", limits[i].key);
         if (value)
             st = pji_study_fill(study, value, levels, &text, err);
         if (st == PJ_OK && text)

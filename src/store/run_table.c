@@ -173,7 +173,7 @@ static void table_fini(struct table *t)
 {
     for (size_t i = 0; i < t->n_cells; i++)
         free(t->cells[i].levels);
-    for (size_t f = 0; f < t->n_factors; f++) {
+    for (size_t f = 0; t->levels != NULL && t->n_levels != NULL && f < t->n_factors; f++) {
         for (size_t l = 0; l < t->n_levels[f]; l++)
             free(t->levels[f][l]);
         free(t->levels[f]);
