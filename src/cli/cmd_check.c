@@ -104,6 +104,9 @@ static void print_forecast(const struct check *c)
     } else {
         printf("           no estimate of the measured time: the program decides it\n");
     }
+    if (f->expected_s > f->most_s)
+        printf("           that is more than the limits allow: trials will fail with 'timeout'; "
+               "raise limits.trial or ask for fewer requests\n");
     if (c->workload.n > 0)
         printf("requests   %lld, at most %lld output tokens, warm-up apart\n",
                (long long)f->requests, (long long)f->tokens_most);
