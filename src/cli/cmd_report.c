@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 static const struct pji_option options[] = {
-    {"out", 'o', "DIR", "folder for report.html, CSV and pictures (default: DIR/report)"},
+    {"out", 'o', "DIR",
+     "folder for report.html, Markdown, LaTeX, CSV, pictures (default: DIR/report)"},
     {"no-files", 0, NULL, "print the terminal report only"},
     {0},
 };

@@ -258,9 +258,14 @@ static pj_status compare_part(struct pji_verify_file *f, size_t i, size_t j, siz
     }
     if (status != PJ_OK || (from_i >= to_i && from_j >= to_j))
         return status;
+    const size_t end_i = to_i;
     while (to_i > from_i && to_j > from_j && a[to_i - 1] == b[to_j - 1]) {
         to_i--;
         to_j--;
+    }
+    while (to_i < end_i && (is_word(a[to_i]) || a[to_i] == '.')) { /* whole numbers and words */
+        to_i++;
+        to_j++;
     }
     return differ(f, i, j, from_j, a + from_i, to_i - from_i, b + from_j, to_j - from_j, err);
 }
@@ -312,6 +317,8 @@ static pj_status missing_lines(struct pji_verify_file *f, size_t i, size_t j, si
 {
     pj_status status = PJ_OK;
     for (size_t k = 0; k < n && status == PJ_OK; k++) {
+        if ((in_given ? f->given.len[i + k] : f->expected.len[j + k]) == 0)
+            continue; /* an empty line says nothing */
         if (in_given)
             status = differ(f, i + k, j < f->expected.n ? j : f->expected.n - 1, 0,
                             f->given.at[i + k], f->given.len[i + k], "", 0, err);

@@ -224,9 +224,10 @@ static void nothing_to_draw_is_an_error_that_names_the_picture(void **state)
     assert_int_equal(pji_plot_box(plots, &plot, groups, 2, &err), PJ_EINVAL);
     assert_non_null(strstr(err.text, "void"));
     assert_int_equal(pji_plot_density(plots, &plot, groups, 2, NULL), PJ_EINVAL);
-    assert_int_equal(
-        pji_plot_forest(plots, &plot, &(struct pji_plot_effect){"a", NAN, 1, 1, 1}, 1, 1, NULL),
-        PJ_EINVAL);
+    assert_int_equal(pji_plot_forest(plots, &plot,
+                                     &(struct pji_plot_effect){"a", (double)NAN, 1, 1, 1}, 1, 1,
+                                     NULL),
+                     PJ_EINVAL);
     assert_int_equal(pji_plots_draw(plots, NULL), PJ_OK);
     pji_plots_close(plots);
 }
