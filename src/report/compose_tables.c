@@ -271,8 +271,8 @@ void pji_report_add_tables(struct pji_doc *doc, const struct pji_summary *s,
     }
     if (drawn->trace) {
         snprintf(caption, sizeof caption,
-                 "Power of trial %lld with its phases; n = %zu steps between readings.",
-                 (long long)s->example_trial, drawn->steps);
+                 "Power of trial %lld with its phases; n = %zu step%s between readings.",
+                 (long long)s->example_trial, drawn->steps, drawn->steps == 1 ? "" : "s");
         pji_doc_source(doc, "power", "", "", &s->example_trial, 1);
         pji_doc_figure(doc, "trace", caption);
         pji_doc_no_source(doc);

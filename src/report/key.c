@@ -110,7 +110,7 @@ void pji_key_put(struct pji_picture *p, const char *const *labels, size_t n,
 
 /* ---- the grid ---- */
 
-enum { GRID_LEFT = 20, GRID_RIGHT = 6, TICS_LEFT = 36, TICS_BELOW = 22, NAME_LINE = 11 };
+enum { GRID_LEFT = 20, GRID_RIGHT = 6, TICS_LEFT = 36, TICS_BELOW = 27, NAME_LINE = 11 };
 
 void pji_grid_plan(struct pji_grid *grid, const char *const *labels, size_t n)
 {

@@ -89,7 +89,8 @@ pj_status pji_plot_trace(struct pji_plots *plots, const struct pji_plot *plot,
         return pji_fail(err, PJ_EINVAL, "there is nothing to draw for %s: no power", plot->id);
     find_kinds(&kinds, curve);
     double key = pji_key_height(kinds.names, kinds.n);
-    snprintf(plots->n_text, sizeof plots->n_text, "n = %zu steps between readings", curve->n);
+    snprintf(plots->n_text, sizeof plots->n_text, "n = %zu step%s between readings", curve->n,
+             curve->n == 1 ? "" : "s");
     struct pji_picture *p = pji_picture_start(plots, plot, NULL, HEIGHT + key, err);
     if (p == NULL)
         return PJ_ENOMEM;

@@ -83,12 +83,13 @@ static void add_terminal(struct pji_str *script, const struct pji_plots *plots,
                      "set terminal pngcairo size %.0f,%.0f noenhanced font 'sans-serif,11' "
                      "fontscale %.6f linewidth %.6f pointscale %.6f background '#ffffff'\n",
                      PJI_PICTURE_WIDTH * scale, p->height * scale, 0.75 * scale, 0.75 * scale,
-                     0.75 * scale);
+                     1.1 * scale);
     else
         pji_str_addf(script,
                      "set terminal pdfcairo size %.6fin,%.6fin noenhanced font 'sans-serif,11' "
                      "fontscale %.6f linewidth %.6f pointscale %.6f background '#ffffff'\n",
-                     width_in, p->height / PJI_PICTURE_WIDTH * width_in, pt, pt, pt);
+                     width_in, p->height / PJI_PICTURE_WIDTH * width_in, 0.75 * pt, 2 * pt,
+                     1.3 * pt);
 }
 
 static void add_picture(struct pji_str *script, const struct pji_plots *plots,
