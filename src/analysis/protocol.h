@@ -53,6 +53,7 @@ struct pji_protocol {
     size_t n_derived, n_run_derived;
     char *levels[PJI_PROTOCOL_LIST]; /* "G=L,M,H" */
     size_t n_levels;
+    const struct pji_yaml *units; /* column → unit, or NULL */
     double alpha;
     struct pji_protocol_question question[PJI_PROTOCOL_QUESTIONS];
     size_t questions;
@@ -62,6 +63,8 @@ struct pji_protocol {
 pj_status pji_protocol_parse(struct pji_protocol *protocol, const char *text, size_t len,
                              const char *name, struct pj_error *err);
 void pji_protocol_fini(struct pji_protocol *protocol);
+/* Unit of a column, NULL: none was given. */
+const char *pji_protocol_unit(const struct pji_protocol *protocol, const char *column);
 
 /* The protocol that is built in under this name (protocols/NAME.yaml), NULL: none. */
 const char *pji_protocol_builtin(const char *name);

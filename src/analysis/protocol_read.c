@@ -318,7 +318,7 @@ static pj_status read_root(struct pji_protocol *p, struct pj_error *err)
 {
     static const char *const known[] = {"protocol", "title",     "columns", "keep",
                                         "derive",   "runs",      "levels",  "alpha",
-                                        "adjust",   "questions", NULL};
+                                        "adjust",   "questions", "units",   NULL};
     struct reader r = {p, err};
     const struct pji_yaml *root = &p->doc.root;
     pj_status rc = check_keys(&r, root, "a protocol", known);
@@ -340,7 +340,16 @@ static pj_status read_root(struct pji_protocol *p, struct pj_error *err)
         rc = read_levels(&r, p, pji_yaml_get(root, "levels"));
     if (!rc)
         rc = read_alpha(&r, p);
+    p->units = pji_yaml_get(root, "units");
+    if (!rc && p->units && p->units->kind != PJI_YAML_MAPPING)
+        rc = wrong(&r, p->units, "units is a mapping: column: unit");
     return rc ? rc : read_questions(&r, p, pji_yaml_get(root, "questions"));
+}
+
+const char *pji_protocol_unit(const struct pji_protocol *protocol, const char *column)
+{
+    const struct pji_yaml *node = protocol->units ? pji_yaml_get(protocol->units, column) : NULL;
+    return node && node->kind == PJI_YAML_SCALAR ? node->text : NULL;
 }
 
 pj_status pji_protocol_parse(struct pji_protocol *protocol, const char *text, size_t len,

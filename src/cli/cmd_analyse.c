@@ -7,7 +7,9 @@
 #include "analysis/protocol.h"
 #include "core/array.h"
 #include "core/json.h"
+#include "core/num.h"
 #include "platform/durable.h"
+#include "report/protocol_plots.h"
 #include "store/export.h"
 
 #include <errno.h>
@@ -32,6 +34,8 @@ static const struct pji_option options[] = {
     {"protocol", 'p', "NAME|FILE",
      "a study's whole analysis from a protocol: 'greenlab' or a YAML file"},
     {"out", 'o', "DIR", "with --protocol: the folder of its tables"},
+    {"no-plots", 0, NULL, "with --protocol: tables only"},
+    {"dpi", 0, "N", "of the pictures of --protocol, 150 to 300 (default 200)"},
     {"unit", 0, "COL",
      "rows with one value of it are one unit measured repeatedly (default: 'run')"},
     {"force", 0, NULL, "print p-values also where a finding forbids a conclusion"},
@@ -210,7 +214,7 @@ static pj_status check_protocol(const struct pji_args *args, struct pj_error *er
                             others[i]);
     }
     if (!pji_args_has(args, "protocol"))
-        return pji_fail(err, PJ_EINVAL, "--out belongs to --protocol");
+        return pji_fail(err, PJ_EINVAL, "--out, --no-plots and --dpi belong to --protocol");
     if (!pji_args_has(args, "out"))
         return pji_fail(err, PJ_EINVAL, "--protocol needs --out DIR: the folder for its tables");
     return PJ_OK;
@@ -283,6 +287,36 @@ static pj_status report_protocol(const struct pji_args *args, const struct pji_p
     return rc;
 }
 
+/* pictures beside the tables; without gnuplot the tables stand and the reason is said */
+static pj_status draw_protocol(const struct pji_args *args, const struct pji_protocol *protocol,
+                               const struct pji_protocol_data *data, const json_t *answers,
+                               struct pj_error *err)
+{
+    const char *dpi = pji_args_get(args, "dpi");
+    struct pji_plots_how how = {.dir = pji_args_get(args, "out"), .formats = PJI_PLOT_PNG};
+    struct pji_plots *plots = NULL;
+    int64_t value = 200;
+    if (dpi && (pji_num_parse_i64(dpi, strlen(dpi), &value, NULL) || value < 150 || value > 300))
+        return pji_fail(err, PJ_EINVAL, "--dpi is a whole number from 150 to 300, not '%s'", dpi);
+    if (pji_args_has(args, "no-plots"))
+        return PJ_OK;
+    how.dpi = (int)value;
+    struct pj_error why = {0};
+    pj_status rc = pji_plots_open(&plots, &how, err);
+    if (!rc)
+        rc = pji_protocol_plots(plots, protocol, data, answers, err);
+    if (!rc)
+        rc = pji_plots_draw(plots, &why);
+    if (rc == PJ_ENOTFOUND && why.text[0]) {
+        fprintf(stderr, "perjoule: no pictures: %s\n", why.text);
+        rc = PJ_OK;
+    } else if (rc && why.text[0]) {
+        rc = pji_fail(err, rc, "%s", why.text);
+    }
+    pji_plots_close(plots);
+    return rc;
+}
+
 static int follow(const struct pji_args *args, const struct pji_table *table)
 {
     struct pj_error err = {0};
@@ -298,6 +332,8 @@ static int follow(const struct pji_args *args, const struct pji_table *table)
         rc = pji_protocol_run(protocol, &data, &answers, &conclusive, &err);
     if (!rc)
         rc = report_protocol(args, protocol, answers, &err);
+    if (!rc)
+        rc = draw_protocol(args, protocol, &data, answers, &err);
     json_decref(answers);
     pji_protocol_data_fini(&data);
     if (protocol)
@@ -317,7 +353,8 @@ static int run(const struct pji_args *args)
         fprintf(stderr, "perjoule: analyse takes one table (CSV) or the folder of one study\n");
         return 2;
     }
-    bool protocol = pji_args_has(args, "protocol") || pji_args_has(args, "out");
+    bool protocol = pji_args_has(args, "protocol") || pji_args_has(args, "out") ||
+                    pji_args_has(args, "no-plots") || pji_args_has(args, "dpi");
     if (protocol && check_protocol(args, &err))
         return fail(&err, PJ_EINVAL);
     struct pji_summary summary = {0};

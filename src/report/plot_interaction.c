@@ -163,7 +163,7 @@ static void put_names(struct pji_picture *p, const struct layout *l, const struc
 static void one_panel(struct pji_picture *p, const struct layout *l, const struct names *names,
                       double key)
 {
-    struct pji_frame frame = {.left = names->left,
+    struct pji_frame frame = {.left = fmax(names->left, pji_axis_room(&l->y, HEIGHT - 46)),
                               .right = PJI_PICTURE_WIDTH - RIGHT,
                               .top = p->top + key + 4,
                               .bottom = p->top + key + HEIGHT};
