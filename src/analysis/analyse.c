@@ -37,6 +37,11 @@ bool pji_route_wants(const struct pji_route *route, const char *group)
     return !tests || strcmp(tests, "all") == 0 || listed(tests, group);
 }
 
+double pji_route_alpha(const struct pji_route *route)
+{
+    return route->request->alpha > 0 ? route->request->alpha : 0.05;
+}
+
 void pji_route_find(struct pji_route *route, bool forbidding, const char *format, ...)
 {
     struct pji_str text = {0};
@@ -89,7 +94,7 @@ pj_status pji_route_examine(struct pji_route *route, const struct pji_frame *fra
     return rc;
 }
 
-static pj_status check_tests(const char *tests, struct pj_error *err)
+pj_status pji_route_check_tests(const char *tests, struct pj_error *err)
 {
     for (const char *p = tests; p && strcmp(tests, "all") != 0;) {
         size_t len = strcspn(p, ",");
@@ -102,10 +107,10 @@ static pj_status check_tests(const char *tests, struct pj_error *err)
         const char *nearest = pji_str_nearest(word, pji_route_groups);
         pj_status rc = PJ_OK;
         if (!pji_route_groups[i] && nearest)
-            rc = pji_fail(err, PJ_EINVAL, "--tests knows no '%s', did you mean '%s'?", word,
+            rc = pji_fail(err, PJ_EINVAL, "no test is named '%s': did you mean '%s'?", word,
                           nearest);
         else if (!pji_route_groups[i])
-            rc = pji_fail(err, PJ_EINVAL, "--tests knows no '%s'", word);
+            rc = pji_fail(err, PJ_EINVAL, "no test is named '%s'", word);
         free(word);
         if (rc || p[len] == '\0')
             return rc;
@@ -129,7 +134,7 @@ static pj_status check_request(const struct pji_analysis *r, struct pj_error *er
         return pji_fail(err, PJ_EINVAL, "--paired-by needs --by G: the treatments of each block");
     if (!r->model && (r->factors > 0 || r->n_emmeans > 0))
         return pji_fail(err, PJ_EINVAL, "--factor and --emmeans belong to --model");
-    return check_tests(r->tests, err);
+    return pji_route_check_tests(r->tests, err);
 }
 
 static void finish(struct pji_route *route)

@@ -31,6 +31,9 @@ struct pji_analysis {
     const char *const *emmeans; /* "A|B" */
     size_t n_emmeans;
 
+    double alpha;  /* of the tests of assumptions; 0: 0.05 */
+    bool filtered; /* `where` holds a choice of the user */
+
     /* What the findings look at besides (analysis/finding.h). */
     const char *unit;          /* column whose values were set up once and measured
                                   repeatedly; NULL: recognised by its name */

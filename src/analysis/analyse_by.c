@@ -94,7 +94,8 @@ static pj_status one_factor(const struct grouped *g, struct pji_route *route, st
         pji_put_object(route->out, "shapiro_residuals", rc ? NULL : o);
     }
     if (!rc && pji_route_wants(route, "assumptions")) {
-        rc = pji_assumptions(g->y, &model.terms, g->by.code, g->by.k, 0.05, &o, err);
+        rc = pji_assumptions(g->y, &model.terms, g->by.code, g->by.k, pji_route_alpha(route), &o,
+                             err);
         pji_put_object(route->out, "assumptions", rc ? NULL : o);
     }
     if (!rc && pji_route_wants(route, "contrast")) {

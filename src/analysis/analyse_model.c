@@ -170,8 +170,8 @@ static pj_status assume(struct pji_route *route, const struct pji_built *b, cons
     if (!rc && factors > 0)
         rc = pji_frame_cross(&b->frame, factor, factors, &cell, err);
     if (!rc)
-        rc =
-            pji_assumptions(y, &b->model.terms, cell.code, factors > 0 ? cell.k : 1, 0.05, &o, err);
+        rc = pji_assumptions(y, &b->model.terms, cell.code, factors > 0 ? cell.k : 1,
+                             pji_route_alpha(route), &o, err);
     pji_put_object(route->out, "assumptions", rc ? NULL : o);
     pji_factor_fini(&cell);
     free(y);

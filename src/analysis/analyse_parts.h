@@ -20,6 +20,7 @@ struct pji_route {
 
 /* Is this group of results asked for? */
 bool pji_route_wants(const struct pji_route *route, const char *group);
+double pji_route_alpha(const struct pji_route *route);
 /* Adds a sentence; forbidding: a conclusion is not possible. */
 void pji_route_find(struct pji_route *route, bool forbidding, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -33,6 +34,9 @@ pj_status pji_route_examine(struct pji_route *route, const struct pji_frame *fra
 pj_status pji_route_by(struct pji_route *route, struct pj_error *err);
 pj_status pji_route_correlate(struct pji_route *route, struct pj_error *err);
 pj_status pji_route_model(struct pji_route *route, struct pj_error *err);
+
+/* PJ_EINVAL with the nearest name: `tests` ("a,b", NULL) names a group that there is not. */
+pj_status pji_route_check_tests(const char *tests, struct pj_error *err);
 
 /* Names of all groups, NULL-terminated. */
 extern const char *const pji_route_groups[];

@@ -96,6 +96,17 @@ static size_t companion(const struct pji_table *table, size_t response, const ch
     return col;
 }
 
+/* an origin "of the energy" says nothing about a duration */
+static bool is_energy(const char *name)
+{
+    static const char *const words[] = {"energy", "joule", "power", "j_per_", "watt"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strstr(name, words[i]))
+            return true;
+    }
+    return ends_with(name, "_j") || ends_with(name, "_w");
+}
+
 /* 0/1 and yes/no are judged; any other word counts as fit only when it says so */
 bool pji_role_state_ok(const char *state)
 {
@@ -189,6 +200,10 @@ pj_status pji_roles_find(struct pji_roles *roles, const struct pji_frame *frame,
         if (col != PJI_NO_COLUMN)
             roles->column[own[i].role] = col;
     }
+    size_t origin = roles->column[PJI_ROLE_ORIGIN];
+    if (origin != PJI_NO_COLUMN && strcmp(table->column[origin], "origin") != 0 &&
+        origin != companion(table, response, "origin") && !is_energy(table->column[response]))
+        roles->column[PJI_ROLE_ORIGIN] = PJI_NO_COLUMN;
     /* the response is what is explained, whatever its name */
     for (size_t r = 0; r < PJI_ROLES; r++) {
         if (roles->column[r] == response && r != PJI_ROLE_ACCURACY && r != PJI_ROLE_TOKENS)

@@ -333,6 +333,21 @@ static void put_checks(const json_t *checks, int width, struct pji_str *out)
     }
 }
 
+/* what a study declared before it ran, or that this look is another one */
+static void put_plan(const json_t *plan, struct pji_str *out)
+{
+    const char *reason = json_string_value(json_object_get(plan, "reason"));
+    const char *sha256 = json_string_value(json_object_get(plan, "sha256"));
+    if (!plan)
+        return;
+    pji_str_addf(out, "%s analysis", json_string_value(json_object_get(plan, "status")));
+    if (reason)
+        pji_str_addf(out, ": %s", reason);
+    else
+        pji_str_addf(out, ", as declared before the run (plan %.12s)", sha256 ? sha256 : "");
+    pji_str_addc(out, '\n');
+}
+
 void pji_analysis_text(const json_t *analysis, int width, bool force, struct pji_str *out)
 {
     const char *key;
@@ -340,9 +355,11 @@ void pji_analysis_text(const json_t *analysis, int width, bool force, struct pji
     struct gate gate = {.force = force};
     const json_t *findings = json_object_get(analysis, "findings");
     read_gate(findings, &gate);
+    put_plan(json_object_get(analysis, "plan"), out);
     json_object_foreach((json_t *)(uintptr_t)analysis, key, v)
     {
-        if (json_is_object(v) && strcmp(key, "omitted") != 0 && strcmp(key, "checks") != 0)
+        if (json_is_object(v) && strcmp(key, "omitted") != 0 && strcmp(key, "checks") != 0 &&
+            strcmp(key, "plan") != 0)
             put(key, v, gated_group(key) ? &gate : NULL, width, out);
     }
     const json_t *omitted = json_object_get(analysis, "omitted");

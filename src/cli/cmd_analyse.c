@@ -4,6 +4,7 @@
 #include "cli/run_session.h"
 
 #include "analysis/analyse.h"
+#include "analysis/declared.h"
 #include "analysis/protocol.h"
 #include "core/array.h"
 #include "core/json.h"
@@ -62,7 +63,7 @@ static pj_status collect(void *context, const char *text, size_t len, struct pj_
 
 /* The export of a study, read back as a table, and what its records say. */
 static pj_status read_study(const char *dir, struct pji_table *table, struct pji_summary *summary,
-                            struct pj_error *err)
+                            struct pji_declared *declared, struct pj_error *err)
 {
     struct pji_store *store = NULL;
     struct pji_str text = {0};
@@ -72,6 +73,8 @@ static pj_status read_study(const char *dir, struct pji_table *table, struct pji
     rc = pji_store_export(store, PJI_EXPORT_CSV, collect, &text, err);
     if (!rc)
         rc = pji_summary_make(summary, store, err);
+    if (!rc)
+        rc = pji_declared_read(declared, store, err);
     (void)pji_store_close(store, NULL);
     FILE *file = rc ? NULL : fmemopen(text.text, text.len, "r");
     if (!rc && !file)
@@ -157,7 +160,7 @@ static pj_status print(const json_t *result, bool force, struct pj_error *err)
 
 /* summary: of the study that the table comes from, or NULL */
 static int analyse(const struct pji_args *args, const struct pji_table *table,
-                   const struct pji_summary *summary)
+                   const struct pji_summary *summary, const struct pji_declared *declared)
 {
     struct pj_error err = {0};
     const char *levels[MAX_REPEATED];
@@ -181,13 +184,18 @@ static int analyse(const struct pji_args *args, const struct pji_table *table,
         .factors = repeated(args, "factor", factor),
         .emmeans = emmeans,
         .n_emmeans = repeated(args, "emmeans", emmeans),
+        .filtered = given != NULL,
         .unit = pji_args_get(args, "unit"),
         .summary = summary,
     };
     json_t *result = NULL;
     bool conclusive = true;
+    if (declared->plan && !request.response && !request.model && !request.by)
+        pji_declared_request(declared, &request); /* nothing was asked: what was declared */
     pj_status rc = pji_analyse(table, &request, &result, &conclusive, &err);
     const char *json = pji_args_get(args, "json");
+    if (!rc && summary)
+        json_object_set_new(result, "plan", pji_declared_label(declared, &request));
     if (!rc)
         rc = json ? write_json(json, result, &err)
                   : print(result, pji_args_has(args, "force"), &err);
@@ -358,8 +366,9 @@ static int run(const struct pji_args *args)
     if (protocol && check_protocol(args, &err))
         return fail(&err, PJ_EINVAL);
     struct pji_summary summary = {0};
+    struct pji_declared declared = {.factors = 0};
     bool study = stat(args->rest[0], &st) == 0 && S_ISDIR(st.st_mode);
-    pj_status rc = study ? read_study(args->rest[0], &table, &summary, &err)
+    pj_status rc = study ? read_study(args->rest[0], &table, &summary, &declared, &err)
                          : read_table(args, args->rest[0], &table, &err);
     int code;
     if (rc)
@@ -367,11 +376,13 @@ static int run(const struct pji_args *args)
     else if (protocol)
         code = follow(args, &table);
     else
-        code = analyse(args, &table, study ? &summary : NULL);
+        code = analyse(args, &table, study ? &summary : NULL, &declared);
     if (!rc)
         pji_table_fini(&table);
-    if (study)
+    if (study) {
         pji_summary_fini(&summary);
+        pji_declared_fini(&declared);
+    }
     return code;
 }
 

@@ -2,6 +2,7 @@
  * Two runs on the same files print the same bytes.
  */
 #include "cli/check_audit.h"
+#include "analysis/declared.h"
 #include "cli/commands_lab.h"
 #include "cli/run_session.h"
 #include "core/json.h"
@@ -273,6 +274,11 @@ static void say_failure(const struct check *c, const struct pj_error *err, bool 
 static pj_status prepare(struct check *c, const char *path, struct pj_error *err)
 {
     pj_status st = pji_study_read(&c->study, path, err);
+    if (st == PJ_OK) {
+        st = pji_declared_check_tests(c->study.analysis, err);
+        if (st != PJ_OK)
+            pji_error_prefix(err, "%s, analysis tests", path);
+    }
     if (st == PJ_OK)
         st = pji_workload_read(&c->workload, &c->study, err);
     if (st == PJ_OK)

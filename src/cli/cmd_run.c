@@ -2,6 +2,7 @@
 #include "cli/commands_lab.h"
 #include "cli/run_session.h"
 
+#include "analysis/declared.h"
 #include "lab/design.h"
 #include "lab/remote.h"
 
@@ -86,6 +87,11 @@ static int run(const struct pji_args *args)
         root = getenv("PERJOULE_ROOT");
     pj_status status = pji_study_read(&study, args->rest[0], &err);
     pji_cli_say_problems(&study);
+    if (status == PJ_OK) {
+        status = pji_declared_check_tests(study.analysis, &err);
+        if (status != PJ_OK)
+            pji_error_prefix(&err, "%s, analysis tests", args->rest[0]);
+    }
     if (status != PJ_OK) {
         int code = study.errors.n > 0 ? 2 : fail(&err, 2);
         pji_study_fini(&study);

@@ -2,6 +2,7 @@
 #include "lab/runner.h"
 
 #include "core/array.h"
+#include "core/digest.h"
 #include "core/units.h"
 #include "evidence/manifest.h"
 #include "platform/durable.h"
@@ -14,6 +15,18 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+/* what will be analysed, with its digest: what is looked at besides is exploratory */
+static pj_status put_analysis(struct pji_store *store, const char *plan, struct pj_error *err)
+{
+    char sha256[PJI_SHA256_HEX];
+    pj_status status = pji_sha256_bytes(plan, strlen(plan), sha256, err);
+    if (status == PJ_OK)
+        status = pji_store_put_meta(store, "analysis_plan", plan, err);
+    if (status == PJ_OK)
+        status = pji_store_put_meta(store, "analysis_sha256", sha256, err);
+    return status;
+}
 
 static pj_status put_meta(struct pji_store *store, const struct pji_study *study,
                           const struct pji_plan *plan, struct pj_error *err)
@@ -40,6 +53,8 @@ static pj_status put_meta(struct pji_store *store, const struct pji_study *study
     pj_status status = PJ_OK;
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0] && status == PJ_OK; i++)
         status = pji_store_put_meta(store, pairs[i][0], pairs[i][1], err);
+    if (status == PJ_OK && study->analysis != NULL)
+        status = put_analysis(store, study->analysis, err);
     free(path);
     return status;
 }

@@ -49,6 +49,7 @@ void pji_parse_engine(struct pji_study *study, const struct pji_yaml *node);
 void pji_parse_load(struct pji_study *study, const struct pji_yaml *node);
 void pji_parse_executor(struct pji_study *study, const struct pji_yaml *node);
 void pji_executor_fini(struct pji_executor *executor);
+void pji_parse_analysis(struct pji_study *study, const struct pji_yaml *node);
 void pji_parse_tasks(struct pji_study *study, const struct pji_yaml *node);
 
 /* pji_study_task that also says which node is wrong. */

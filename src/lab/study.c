@@ -181,9 +181,9 @@ static void set_defaults(struct pji_study *study)
 
 /* ---- the whole file ---- */
 
-static const char *const study_keys[] = {"study",  "question", "factors",  "exclude", "repetitions",
-                                         "order",  "engine",   "load",     "task",    "phases",
-                                         "limits", "meter",    "executor", "gates",   NULL};
+static const char *const study_keys[] = {
+    "study", "question", "factors", "exclude", "repetitions", "order", "engine",   "load",
+    "task",  "phases",   "limits",  "meter",   "executor",    "gates", "analysis", NULL};
 
 static const struct pji_yaml *need(struct pji_study *study, const char *key, const char *example)
 {
@@ -335,6 +335,8 @@ static void parse_root(struct pji_study *study)
         parse_meter(study, pji_yaml_get(root, "meter"));
     if (pji_yaml_get(root, "executor"))
         pji_parse_executor(study, pji_yaml_get(root, "executor"));
+    if (pji_yaml_get(root, "analysis"))
+        pji_parse_analysis(study, pji_yaml_get(root, "analysis"));
     if (study->errors.n == 0)
         warn_unused(study);
 }
@@ -402,6 +404,7 @@ void pji_study_fini(struct pji_study *study)
     free(study->question);
     free(study->blocks);
     free(study->interleave);
+    free(study->analysis);
     pji_problems_fini(&study->errors);
     pji_problems_fini(&study->warnings);
     *study = (struct pji_study){0};

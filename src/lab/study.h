@@ -109,6 +109,7 @@ struct pji_study {
     char *times_path; /* used in the place of load's `times`; NULL: as written */
     struct pji_gate_limits gates;
     int64_t meter_interval_ns;
+    char *analysis; /* section analysis as JSON with sorted keys, NULL: none was declared */
     struct pji_problems errors, warnings;
 };
 

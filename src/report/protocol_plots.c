@@ -364,11 +364,13 @@ static pj_status draw_forest(const struct job *job, const struct counts *counts,
 
 /* ---- interaction ---- */
 
+enum { MOST = 32 };
+
 struct cells {
-    const char *a[32], *b[32];
+    const char *a[MOST], *b[MOST];
     char *text[64];
     size_t n_a, n_b, texts;
-    struct pji_plot_cell cell[32 * 32];
+    struct pji_plot_cell cell[MOST * MOST];
 };
 
 static size_t level_at(const char **levels, size_t *n, const char *level)
@@ -387,7 +389,7 @@ static pj_status read_cells(const struct job *job, struct cells *c, struct pj_er
     const char *spec = job->question->means_within;
     size_t i;
     json_t *row;
-    for (size_t j = 0; j < 32 * 32; j++)
+    for (size_t j = 0; j < (size_t)MOST * MOST; j++)
         c->cell[j] = (struct pji_plot_cell){(double)NAN, (double)NAN, (double)NAN, 0};
     json_array_foreach(json_object_get(job->tables, "emmeans"), i, row)
     {
@@ -418,7 +420,7 @@ static pj_status draw_interaction(const struct job *job, const struct counts *co
     if (!job->question->means_within)
         return PJ_OK;
     struct cells *c = pji_zalloc(1, sizeof *c, err);
-    struct pji_plot_cell *packed = pji_zalloc(32 * 32, sizeof *packed, err);
+    struct pji_plot_cell *packed = pji_zalloc((size_t)MOST * MOST, sizeof *packed, err);
     pj_status rc = c && packed ? read_cells(job, c, err) : PJ_ENOMEM;
     for (size_t a = 0; !rc && a < c->n_a; a++) {
         for (size_t b = 0; b < c->n_b; b++) {

@@ -180,8 +180,47 @@ def test_reference(bench):
     return None
 
 
+STUDY = """\
+study: declared
+factors: {wait: [a, b]}
+repetitions: 3
+engine: {kind: command, run: ["true", $wait]}
+analysis: {response: dur_s, factors: [wait], tests: [descriptive, kruskal], adjust: Holm}
+"""
+
+
+def test_declared(bench):
+    bench.write("s.yaml", STUDY)
+    for wrong, words in ((STUDY.replace("kruskal", "kruskel"), b"did you mean 'kruskal'"),
+                         (STUDY.replace("[wait], tests", "[weight], tests"), b"unknown factor"),
+                         (STUDY.replace("Holm", "holms"), b"analysis adjust is one of"),
+                         (STUDY.replace("response: dur_s, ", ""), b"needs a response")):
+        bench.write("bad.yaml", wrong)
+        done = subprocess.run([bench.perjoule, "check", "bad.yaml"], capture_output=True,
+                              cwd=bench.dir, timeout=60, check=False)
+        check(done.returncode == 2 and words in done.stderr, "%r" % done.stderr)
+    done = subprocess.run([bench.perjoule, "run", "s.yaml", "--out", "out"], capture_output=True,
+                          cwd=bench.dir, timeout=120, check=False)
+    check(done.returncode in (0, 3), "%r" % done.stderr)
+    got = json.loads(subprocess.run([bench.perjoule, "analyse", "out", "--json", "-"],
+                                    capture_output=True, cwd=bench.dir, timeout=60,
+                                    check=False).stdout)
+    check(got["plan"]["status"] == "planned" and len(got["plan"]["sha256"]) == 64, got["plan"])
+    check("kruskal" in got and "oneway" not in got, sorted(got))
+    for words in (["--response", "dur_s", "--by", "wait"],
+                  ["--response", "dur_s", "--by", "wait", "--tests", "descriptive,kruskal",
+                   "--where", "repetition < 3"]):
+        done = subprocess.run([bench.perjoule, "analyse", "out", *words], capture_output=True,
+                              cwd=bench.dir, timeout=60, check=False)
+        check(done.stdout.startswith(b"exploratory analysis"), "%r" % done.stdout[:99])
+    text = subprocess.run([bench.perjoule, "analyse", "out", "--response", "dur_s", "--by", "wait",
+                           "--tests", "descriptive,kruskal"], capture_output=True, cwd=bench.dir,
+                          timeout=60, check=False).stdout
+    check(text.startswith(b"planned analysis"), "%r" % text[:99])
+
+
 TESTS = [test_text_and_json, test_missing_rows, test_paired, test_usage, test_no_conclusion,
-         test_decimal_comma, test_full_pipe, test_reference]
+         test_decimal_comma, test_declared, test_full_pipe, test_reference]
 
 
 def main():
