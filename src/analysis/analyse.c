@@ -11,11 +11,12 @@
 #include <string.h>
 
 const char *const pji_route_groups[] = {
-    "assumptions",  "descriptive", "shapiro",   "shapiro_residuals", "levene",
-    "oneway",       "kruskal",     "dunn",      "wilcoxon",          "cliff",
-    "ttest",        "contrast",    "lm",        "factorial",         "art",
-    "art_contrast", "lmm",         "lmm_type3", "lmm_emmeans",       "signedrank",
-    "friedman",     "correlation", NULL};
+    "assumptions",  "descriptive", "shapiro",     "shapiro_residuals", "levene",
+    "oneway",       "kruskal",     "dunn",        "wilcoxon",          "cliff",
+    "ttest",        "contrast",    "lm",          "factorial",         "art",
+    "art_contrast", "lmm",         "lmm_type3",   "lmm_emmeans",       "signedrank",
+    "friedman",     "correlation", "equivalence", "bootstrap",         "power",
+    "mcnemar",      NULL};
 
 /* is `group` among the words of "a,b,c"? */
 static bool listed(const char *list, const char *group)
@@ -40,6 +41,12 @@ bool pji_route_wants(const struct pji_route *route, const char *group)
 double pji_route_alpha(const struct pji_route *route)
 {
     return route->request->alpha > 0 ? route->request->alpha : 0.05;
+}
+
+bool pji_route_names(const struct pji_route *route, const char *group)
+{
+    const char *tests = route->request->tests;
+    return tests && listed(tests, group);
 }
 
 void pji_route_find(struct pji_route *route, bool forbidding, const char *format, ...)
@@ -128,6 +135,10 @@ static pj_status check_request(const struct pji_analysis *r, struct pj_error *er
     if (!r->model && !r->response)
         return pji_fail(err, PJ_EINVAL,
                         "an analysis needs --response Y with --by G, or --model FORMULA");
+    if (r->equivalence && !(r->low < r->high))
+        return pji_fail(err, PJ_EINVAL, "the limits of equivalence are not in ascending order");
+    if (r->equivalence && (r->model || r->correlate || r->paired_by))
+        return pji_fail(err, PJ_EINVAL, "--equivalence goes with --response and --by");
     if (!r->model && !r->by && !r->correlate)
         return pji_fail(err, PJ_EINVAL, "--response %s needs --by G or --correlate X", r->response);
     if (r->paired_by && !r->by)

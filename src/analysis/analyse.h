@@ -13,6 +13,7 @@
 #include "analysis/table.h"
 
 #include <jansson.h>
+#include <stdint.h>
 
 struct pji_analysis {
     const char *where;         /* NULL: all rows */
@@ -30,6 +31,11 @@ struct pji_analysis {
     size_t factors;
     const char *const *emmeans; /* "A|B" */
     size_t n_emmeans;
+
+    /* Asked for by name in tests, or by these. */
+    bool equivalence; /* limits of the difference, low < high */
+    double low, high;
+    uint64_t seed; /* of the bootstrap */
 
     double alpha;  /* of the tests of assumptions; 0: 0.05 */
     bool filtered; /* `where` holds a choice of the user */

@@ -3,6 +3,7 @@
 
 #include "analysis/assumptions.h"
 #include "analysis/by.h"
+#include "analysis/by_extra.h"
 #include "analysis/finding.h"
 #include "analysis/layout.h"
 #include "analysis/paired.h"
@@ -109,6 +110,31 @@ static pj_status one_factor(const struct grouped *g, struct pji_route *route, st
     return rc;
 }
 
+/* what is computed only when it is asked for */
+static pj_status extras(const struct grouped *g, struct pji_route *route, struct pj_error *err)
+{
+    const struct pji_analysis *r = route->request;
+    double alpha = pji_route_alpha(route);
+    pj_status rc = PJ_OK;
+    json_t *o = NULL;
+    if (pji_route_names(route, "equivalence") && !r->equivalence)
+        return pji_fail(err, PJ_EINVAL,
+                        "the test equivalence needs limits: --equivalence LOW,HIGH");
+    if (r->equivalence) {
+        rc = pji_by_equivalence(&g->by, r->low, r->high, alpha, &o, route->omitted, err);
+        pji_put_object(route->out, "equivalence", rc ? NULL : o);
+    }
+    if (!rc && pji_route_names(route, "bootstrap")) {
+        rc = pji_by_bootstrap(&g->by, r->seed, &o, route->omitted, err);
+        pji_put_object(route->out, "bootstrap", rc ? NULL : o);
+    }
+    if (!rc && pji_route_names(route, "power")) {
+        rc = pji_by_power(&g->by, alpha, 0.8, &o, route->omitted, err);
+        pji_put_object(route->out, "power", rc ? NULL : o);
+    }
+    return rc;
+}
+
 static void judge(struct pji_route *route)
 {
     json_t *oneway = json_object_get(route->out, "oneway");
@@ -142,6 +168,8 @@ pj_status pji_route_by(struct pji_route *route, struct pj_error *err)
     }
     if (!rc && !r->paired_by)
         rc = one_factor(&g, route, err);
+    if (!rc && !r->paired_by)
+        rc = extras(&g, route, err);
     if (!rc && !r->paired_by)
         rc = pji_route_examine(route, &g.frame, cols[0], &cols[1], 1, PJI_NO_COLUMN, err);
     if (!rc)
@@ -225,6 +253,42 @@ static pj_status signed_pairs(const struct grouped *g, const struct block_table 
     return rc;
 }
 
+/* every pair of treatments, of answers that are right (1) or wrong (0) */
+static pj_status yes_or_no(const struct grouped *g, const struct block_table *t,
+                           struct pji_route *route, struct pj_error *err)
+{
+    size_t k = g->by.k;
+    if (!pji_all_yes_or_no(t->mean, t->complete * k)) {
+        if (pji_route_names(route, "mcnemar"))
+            return pji_fail(err, PJ_EINVAL,
+                            "mcnemar compares answers that are 0 or 1, one in each block: '%s' has "
+                            "other values",
+                            route->request->response);
+        return PJ_OK;
+    }
+    double *x = pji_zalloc(2 * t->complete + 2, sizeof *x, err);
+    if (!x)
+        return PJ_ENOMEM;
+    double *y = x + t->complete + 1;
+    json_t *pairs = json_object();
+    pj_status rc = PJ_OK;
+    for (size_t i = 0; !rc && i < k; i++) {
+        for (size_t j = i + 1; !rc && j < k; j++) {
+            struct pji_str name = {0};
+            for (size_t b = 0; b < t->complete; b++) {
+                x[b] = t->mean[b * k + i];
+                y[b] = t->mean[b * k + j];
+            }
+            pji_str_addf(&name, "%s - %s", g->by.levels[i], g->by.levels[j]);
+            rc = pji_paired_mcnemar(x, y, t->complete, pji_str_text(&name), pairs, route->omitted);
+            pji_str_fini(&name);
+        }
+    }
+    free(x);
+    pji_put_object(route->out, "mcnemar", pairs);
+    return rc;
+}
+
 static pj_status paired_tests(const struct grouped *g, const struct block_table *t,
                               struct pji_route *route, struct pj_error *err)
 {
@@ -240,6 +304,8 @@ static pj_status paired_tests(const struct grouped *g, const struct block_table 
     pj_status rc = PJ_OK;
     if (pji_route_wants(route, "signedrank"))
         rc = signed_pairs(g, t, route, err);
+    if (!rc && pji_route_wants(route, "mcnemar"))
+        rc = yes_or_no(g, t, route, err);
     if (!rc && pji_route_wants(route, "friedman")) {
         json_t *o = NULL;
         rc = pji_paired_friedman(t->mean, t->complete, g->by.levels, g->by.k, &o, route->omitted,

@@ -20,6 +20,8 @@ struct pji_route {
 
 /* Is this group of results asked for? */
 bool pji_route_wants(const struct pji_route *route, const char *group);
+/* Is it asked for by name? (Not by "all".) */
+bool pji_route_names(const struct pji_route *route, const char *group);
 double pji_route_alpha(const struct pji_route *route);
 /* Adds a sentence; forbidding: a conclusion is not possible. */
 void pji_route_find(struct pji_route *route, bool forbidding, const char *format, ...)

@@ -11,6 +11,10 @@ static const struct pji_check checks[] = {
      "the levels of a tested factor go together with those of another column, so its effect cannot "
      "be told from the other's",
      pji_check_aliased},
+    {"nested", PJI_CONSEQUENCE_NOTE,
+     "the levels of one factor occur within one level of another: what varies within is not "
+     "crossed",
+     pji_check_nested},
     {"pseudo_replication", PJI_CONSEQUENCE_FORBID,
      "rows of one unit resemble each other: the test counts repetitions as replicates",
      pji_check_pseudo_replication},

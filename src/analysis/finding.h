@@ -75,7 +75,8 @@ void pji_finding_clean(struct pji_finding *finding, const char *format, ...)
 void pji_finding_unknown(struct pji_finding *finding, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-pji_check_fn pji_check_aliased, pji_check_pseudo_replication; /* finding_design.c */
+pji_check_fn pji_check_aliased, pji_check_nested,
+    pji_check_pseudo_replication; /* finding_design.c */
 pji_check_fn pji_check_identical_outputs, pji_check_modelled, pji_check_invalid_trials,
     pji_check_below_baseline;                                         /* finding_records.c */
 pji_check_fn pji_check_drift, pji_check_temperature, pji_check_tails; /* finding_noise.c */

@@ -181,6 +181,55 @@ pj_status pji_check_aliased(const struct pji_evidence *e, struct pji_finding *f,
     return rc;
 }
 
+/* ---- nesting ---- */
+
+/* b is nested in a: each level of b goes with one level of a, and some a have several b */
+static pj_status nest_of(const struct pji_evidence *e, size_t a, size_t b, struct pji_finding *f,
+                         struct pj_error *err)
+{
+    struct pji_factor fa = {0};
+    struct pji_factor fb = {0};
+    struct pairing p;
+    pj_status rc = pji_frame_factor(e->frame, a, NULL, &fa, err);
+    if (!rc)
+        rc = pji_frame_factor(e->frame, b, NULL, &fb, err);
+    if (!rc)
+        rc = pair_levels(&fa, &fb, e->frame->n, &p, err);
+    if (!rc && fb.k > fa.k && p.b_decides_a) {
+        struct pji_str text = {0};
+        pji_str_addf(&text,
+                     "%s%s'%s' is nested in '%s': each of its %zu levels occurs within one level; "
+                     "compare it within those (--where), means across them are not estimable",
+                     pji_str_text(&f->text), f->text.len > 0 ? "; " : "", e->table->column[b],
+                     e->table->column[a], fb.k);
+        pji_finding_fire(f, PJI_CONSEQUENCE_NOTE, "%s", pji_str_text(&text));
+        pji_put_count(f->figures, e->table->column[b], fb.k);
+        pji_str_fini(&text);
+    }
+    pji_factor_fini(&fa);
+    pji_factor_fini(&fb);
+    return rc;
+}
+
+pj_status pji_check_nested(const struct pji_evidence *e, struct pji_finding *f,
+                           struct pj_error *err)
+{
+    size_t column[PJI_DESIGN_COLUMNS + PJI_FORMULA_VARIABLES];
+    size_t columns = list_others(e, column);
+    pj_status rc = PJ_OK;
+    for (size_t i = 0; !rc && i < columns; i++) {
+        for (size_t j = 0; !rc && j < columns; j++) {
+            if (i != j)
+                rc = nest_of(e, column[i], column[j], f, err);
+        }
+    }
+    if (columns < 2)
+        pji_finding_unknown(f, "there are not two factors");
+    else if (f->state == PJI_FINDING_CLEAN)
+        pji_finding_clean(f, "no factor is nested in another");
+    return rc;
+}
+
 /* ---- pseudo-replication ---- */
 
 struct units {

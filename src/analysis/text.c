@@ -72,11 +72,12 @@ static bool gated_group(const char *group)
     return true;
 }
 
-/* "p", "p_bh", "welch_p", "spearman_p_t" */
+/* "p", "p_bh", "welch_p", "spearman_p_t"; what is concluded from one likewise */
 static bool is_p(const char *key)
 {
     size_t n = strlen(key);
-    return strcmp(key, "p") == 0 || (strncmp(key, "p_", 2) == 0 && strcmp(key, "p_fixed") != 0) ||
+    return strcmp(key, "p") == 0 || strcmp(key, "equivalent") == 0 ||
+           (strncmp(key, "p_", 2) == 0 && strcmp(key, "p_fixed") != 0) ||
            (n > 2 && strcmp(key + n - 2, "_p") == 0) || strstr(key, "_p_");
 }
 

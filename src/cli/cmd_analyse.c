@@ -37,6 +37,8 @@ static const struct pji_option options[] = {
     {"out", 'o', "DIR", "with --protocol: the folder of its tables"},
     {"no-plots", 0, NULL, "with --protocol: tables only"},
     {"dpi", 0, "N", "of the pictures of --protocol, 150 to 300 (default 200)"},
+    {"equivalence", 0, "LOW,HIGH", "limits within which a difference of Y does not matter (TOST)"},
+    {"seed", 0, "N", "of the bootstrap (--tests bootstrap; default 1)"},
     {"unit", 0, "COL",
      "rows with one value of it are one unit measured repeatedly (default: 'run')"},
     {"force", 0, NULL, "print p-values also where a finding forbids a conclusion"},
@@ -158,6 +160,26 @@ static pj_status print(const json_t *result, bool force, struct pj_error *err)
     return rc;
 }
 
+/* "LOW,HIGH" and the seed */
+static pj_status read_numbers(const struct pji_args *args, struct pji_analysis *request,
+                              struct pj_error *err)
+{
+    const char *limits = pji_args_get(args, "equivalence");
+    const char *seed = pji_args_get(args, "seed");
+    const char *comma = limits ? strchr(limits, ',') : NULL;
+    request->seed = 1;
+    if (seed && pji_num_parse_u64(seed, strlen(seed), &request->seed, NULL))
+        return pji_fail(err, PJ_EINVAL, "--seed is a whole number, not '%s'", seed);
+    if (!limits)
+        return PJ_OK;
+    request->equivalence = true;
+    if (!comma || pji_num_parse(limits, (size_t)(comma - limits), &request->low, NULL) ||
+        pji_num_parse(comma + 1, strlen(comma + 1), &request->high, NULL))
+        return pji_fail(err, PJ_EINVAL, "--equivalence takes two numbers, as in -0.5,0.5, not '%s'",
+                        limits);
+    return PJ_OK;
+}
+
 /* summary: of the study that the table comes from, or NULL */
 static int analyse(const struct pji_args *args, const struct pji_table *table,
                    const struct pji_summary *summary, const struct pji_declared *declared)
@@ -192,7 +214,9 @@ static int analyse(const struct pji_args *args, const struct pji_table *table,
     bool conclusive = true;
     if (declared->plan && !request.response && !request.model && !request.by)
         pji_declared_request(declared, &request); /* nothing was asked: what was declared */
-    pj_status rc = pji_analyse(table, &request, &result, &conclusive, &err);
+    pj_status rc = read_numbers(args, &request, &err);
+    if (!rc)
+        rc = pji_analyse(table, &request, &result, &conclusive, &err);
     const char *json = pji_args_get(args, "json");
     if (!rc && summary)
         json_object_set_new(result, "plan", pji_declared_label(declared, &request));

@@ -347,6 +347,61 @@ static void test_model_parts(void **state)
     json_decref(o);
 }
 
+/* against R: t.test(mu = -1.5, "greater"), t.test(mu = 1.5, "less"), mcnemar.test, binom.test */
+static void test_asked_for(void **state)
+{
+    (void)state;
+    bool ok;
+    static const char text[] = "g,y\na,10.5\na,11\na,9.75\na,12\nb,10.9\nb,10.2\nb,11.6\nb,10.4\n";
+    struct pji_analysis r = {.response = "y",
+                             .by = "g",
+                             .tests = "bootstrap,power",
+                             .equivalence = true,
+                             .low = -1.5,
+                             .high = 1.5,
+                             .seed = 7};
+    json_t *o = analyse(text, &r, &ok);
+    assert_true(fabs(number_at(o, "equivalence/a - b/t_low") - 2.718163) < 1e-6);
+    assert_true(fabs(number_at(o, "equivalence/a - b/t_high") + 2.58557) < 1e-5);
+    assert_true(fabs(number_at(o, "equivalence/a - b/p") - 0.0236507) < 1e-7);
+    assert_true(fabs(number_at(o, "equivalence/a - b/ci_low") + 1.092613) < 1e-6);
+    assert_true(json_is_true(at(o, "equivalence/a - b/equivalent")));
+    assert_true(number_at(o, "bootstrap/a/mean/ci95_low") > 9.75);
+    assert_true(number_at(o, "bootstrap/a/mean/ci95_high") < 12);
+    assert_true(number_at(o, "power/pairs/a - b/detectable_d") > 2);
+    json_decref(o);
+    struct pji_analysis all = {.response = "y", .by = "g"};
+    o = analyse(text, &all, &ok);
+    assert_null(at(o, "equivalence"));
+    assert_null(at(o, "bootstrap"));
+    assert_null(at(o, "power"));
+    json_decref(o);
+    static const char right[] =
+        "item,m,ok\n1,a,1\n1,b,0\n2,a,1\n2,b,0\n3,a,1\n3,b,1\n4,a,0\n4,b,1\n"
+        "5,a,1\n5,b,0\n6,a,1\n6,b,0\n";
+    struct pji_analysis paired = {.response = "ok", .by = "m", .paired_by = "item"};
+    o = analyse(right, &paired, &ok);
+    assert_int_equal(number_at(o, "mcnemar/a - b/only_first"), 4);
+    assert_true(fabs(number_at(o, "mcnemar/a - b/p_exact") - 0.375) < 1e-12);
+    assert_true(fabs(number_at(o, "mcnemar/a - b/chi2_cc") - 0.8) < 1e-12);
+    json_decref(o);
+    r.low = 2;
+    refused(text, &r, "ascending order");
+    struct pji_analysis without = {.response = "y", .by = "g", .tests = "equivalence"};
+    refused(text, &without, "--equivalence LOW,HIGH");
+    paired.response = "item";
+    paired.tests = "mcnemar";
+    paired.by = "m";
+    refused(right, &paired, "mcnemar compares answers");
+    struct pji_analysis nested = {.model = "y ~ g + h"};
+    o = analyse(
+        "g,h,y\na,p,1\na,p,2\na,p,2\na,q,4\na,q,5\na,q,6\nb,r,1\nb,r,3\nb,r,1\nb,s,2\nb,s,1\n"
+        "b,s,4\n",
+        &nested, &ok);
+    assert_string_equal(json_string_value(at(o, "checks/nested/state")), "fires");
+    json_decref(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,7 +409,7 @@ int main(void)
         cmocka_unit_test(test_requests),    cmocka_unit_test(test_numbers_refused),
         cmocka_unit_test(test_paired),      cmocka_unit_test(test_correlate),
         cmocka_unit_test(test_poor_data),   cmocka_unit_test(test_findings),
-        cmocka_unit_test(test_model_parts),
+        cmocka_unit_test(test_model_parts), cmocka_unit_test(test_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
