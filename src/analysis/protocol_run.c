@@ -250,6 +250,7 @@ static pj_status answer(struct pji_answer_job *job, json_t *out, struct pj_error
     pji_row_text(out, "id", q->id);
     pji_row_text(out, "title", q->title);
     pji_row_text(out, "response", q->response);
+    pji_row_text(out, "by", q->by);
     pji_row_text(out, "unit", q->unit);
     pji_row_text(out, "rows", q->on_runs ? "runs" : "rows");
     pji_put_count(out, "n", job->table->rows);

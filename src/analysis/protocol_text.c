@@ -72,6 +72,10 @@ static void put_omnibus(struct pji_str *out, const json_t *rows, bool force)
             continue;
         pji_str_addf(out, "  %s, %s (%s): %s", text_of(row, "test"), text_of(row, "term"),
                      text_of(row, "scale"), text_of(row, "statistic"));
+        if (!json_object_get(row, "value")) {
+            pji_str_add(out, " cannot be computed from these data\n");
+            continue;
+        }
         put_number(out, "(", json_object_get(row, "df1"), 4);
         put_number(out, ", ", json_object_get(row, "df2"), 4);
         put_number(out, ") ", json_object_get(row, "value"), 4);

@@ -13,20 +13,22 @@ struct rule {
 
 static const char *const unit_names[] = {"run", "unit", "cell", "subject", "session", NULL};
 static const char *const repetition_names[] = {"repetition", "rep", "replicate", "repeat", NULL};
-static const char *const order_names[] = {"start_utc", "started", "start",    "start_time",
-                                          "timestamp", "order",   "position", "sequence",
-                                          "trial",     NULL};
-static const char *const temperature_names[] = {
-    "temperature", "temperature_c", "start_temp_c", "temp_c", "gpu_temp_c", "temp", NULL};
-static const char *const digest_names[] = {"output_sha256", "outputs_sha256", "output_digest",
-                                           "digest",        "sha256",         NULL};
+static const char *const order_names[] = {"start_utc", "started",   "start",      "start_time",
+                                          "timestamp", "order",     "position",   "sequence",
+                                          "trial",     "run_order", "started_at", NULL};
+static const char *const temperature_names[] = {"temperature", "temperature_c",     "start_temp_c",
+                                                "temp_c",      "gpu_temp_c",        "temp",
+                                                "temp_start",  "temperature_start", NULL};
+static const char *const digest_names[] = {
+    "output_sha256", "outputs_sha256", "output_digest", "output",
+    "answer",        "digest",         "sha256",        NULL};
 static const char *const tokens_names[] = {"tokens", "output_tokens", "response_tokens", NULL};
 static const char *const origin_names[] = {"energy_origin", "origin", NULL};
 static const char *const u_com_names[] = {"u_com", NULL};
 static const char *const com_id_names[] = {"com_id", "instrument", NULL};
 static const char *const accuracy_names[] = {"accuracy", NULL};
-static const char *const baseline_names[] = {"majority_baseline", "trivial_baseline",
-                                             "accuracy_baseline", "baseline", NULL};
+static const char *const baseline_names[] = {
+    "majority_baseline", "trivial_baseline", "accuracy_baseline", "baseline", "majority", NULL};
 static const char *const state_names[] = {"state", "__done", "status", "valid", NULL};
 
 static const struct rule rules[PJI_ROLES] = {

@@ -6,6 +6,7 @@
 #include "analysis/analyse.h"
 #include "analysis/declared.h"
 #include "analysis/protocol.h"
+#include "analysis/stored.h"
 #include "core/array.h"
 #include "core/json.h"
 #include "core/num.h"
@@ -63,9 +64,16 @@ static pj_status collect(void *context, const char *text, size_t len, struct pj_
     return pji_str_ok(out, err);
 }
 
+struct input {
+    bool study; /* the table is the export of one; the rest is there then */
+    struct pji_table table;
+    struct pji_summary summary;
+    struct pji_declared declared;
+    json_t *stored; /* findings recorded with it */
+};
+
 /* The export of a study, read back as a table, and what its records say. */
-static pj_status read_study(const char *dir, struct pji_table *table, struct pji_summary *summary,
-                            struct pji_declared *declared, struct pj_error *err)
+static pj_status read_study(const char *dir, struct input *in, struct pj_error *err)
 {
     struct pji_store *store = NULL;
     struct pji_str text = {0};
@@ -74,15 +82,17 @@ static pj_status read_study(const char *dir, struct pji_table *table, struct pji
         return rc;
     rc = pji_store_export(store, PJI_EXPORT_CSV, collect, &text, err);
     if (!rc)
-        rc = pji_summary_make(summary, store, err);
+        rc = pji_summary_make(&in->summary, store, err);
     if (!rc)
-        rc = pji_declared_read(declared, store, err);
+        rc = pji_declared_read(&in->declared, store, err);
+    if (!rc)
+        rc = pji_stored_findings(store, &in->stored, err);
     (void)pji_store_close(store, NULL);
     FILE *file = rc ? NULL : fmemopen(text.text, text.len, "r");
     if (!rc && !file)
         rc = pji_fail_errno(err, errno, "the export of %s cannot be read back", dir);
     if (file) {
-        rc = pji_table_read(table, file, dir, ',', err);
+        rc = pji_table_read(&in->table, file, dir, ',', err);
         fclose(file);
     }
     pji_str_fini(&text);
@@ -180,20 +190,19 @@ static pj_status read_numbers(const struct pji_args *args, struct pji_analysis *
     return PJ_OK;
 }
 
-/* summary: of the study that the table comes from, or NULL */
-static int analyse(const struct pji_args *args, const struct pji_table *table,
-                   const struct pji_summary *summary, const struct pji_declared *declared)
+static int analyse(const struct pji_args *args, const struct input *in)
 {
+    const struct pji_declared *declared = &in->declared;
     struct pj_error err = {0};
     const char *levels[MAX_REPEATED];
     const char *factor[MAX_REPEATED];
     const char *emmeans[MAX_REPEATED];
     struct pji_str where = {0};
     const char *given = pji_args_get(args, "where");
-    if (summary) /* results of other trials are not results of the study */
+    if (in->study) /* results of other trials are not results of the study */
         pji_str_addf(&where, given ? "state == 'done' and (%s)" : "state == 'done'", given);
     struct pji_analysis request = {
-        .where = summary ? pji_str_text(&where) : given,
+        .where = in->study ? pji_str_text(&where) : given,
         .tests = pji_args_get(args, "tests"),
         .levels = levels,
         .n_levels = repeated(args, "levels", levels),
@@ -208,7 +217,7 @@ static int analyse(const struct pji_args *args, const struct pji_table *table,
         .n_emmeans = repeated(args, "emmeans", emmeans),
         .filtered = given != NULL,
         .unit = pji_args_get(args, "unit"),
-        .summary = summary,
+        .summary = in->study ? &in->summary : NULL,
     };
     json_t *result = NULL;
     bool conclusive = true;
@@ -216,10 +225,12 @@ static int analyse(const struct pji_args *args, const struct pji_table *table,
         pji_declared_request(declared, &request); /* nothing was asked: what was declared */
     pj_status rc = read_numbers(args, &request, &err);
     if (!rc)
-        rc = pji_analyse(table, &request, &result, &conclusive, &err);
+        rc = pji_analyse(&in->table, &request, &result, &conclusive, &err);
     const char *json = pji_args_get(args, "json");
-    if (!rc && summary)
+    if (!rc && in->study)
         json_object_set_new(result, "plan", pji_declared_label(declared, &request));
+    if (!rc)
+        pji_stored_add(result, in->stored, &request, &conclusive);
     if (!rc)
         rc = json ? write_json(json, result, &err)
                   : print(result, pji_args_has(args, "force"), &err);
@@ -349,7 +360,7 @@ static pj_status draw_protocol(const struct pji_args *args, const struct pji_pro
     return rc;
 }
 
-static int follow(const struct pji_args *args, const struct pji_table *table)
+static int follow(const struct pji_args *args, const struct input *in)
 {
     struct pj_error err = {0};
     struct pji_protocol *protocol = pji_zalloc(1, sizeof *protocol, &err);
@@ -359,9 +370,11 @@ static int follow(const struct pji_args *args, const struct pji_table *table)
     pj_status rc =
         protocol ? read_protocol(pji_args_get(args, "protocol"), protocol, &err) : PJ_ENOMEM;
     if (!rc)
-        rc = pji_protocol_data_make(&data, protocol, table, &err);
+        rc = pji_protocol_data_make(&data, protocol, &in->table, &err);
     if (!rc)
         rc = pji_protocol_run(protocol, &data, &answers, &conclusive, &err);
+    if (!rc)
+        pji_stored_add_answers(answers, in->stored, &conclusive);
     if (!rc)
         rc = report_protocol(args, protocol, answers, &err);
     if (!rc)
@@ -379,7 +392,6 @@ static int follow(const struct pji_args *args, const struct pji_table *table)
 static int run(const struct pji_args *args)
 {
     struct pj_error err = {0};
-    struct pji_table table;
     struct stat st;
     if (args->n_rest != 1) {
         fprintf(stderr, "perjoule: analyse takes one table (CSV) or the folder of one study\n");
@@ -389,24 +401,20 @@ static int run(const struct pji_args *args)
                     pji_args_has(args, "no-plots") || pji_args_has(args, "dpi");
     if (protocol && check_protocol(args, &err))
         return fail(&err, PJ_EINVAL);
-    struct pji_summary summary = {0};
-    struct pji_declared declared = {.factors = 0};
-    bool study = stat(args->rest[0], &st) == 0 && S_ISDIR(st.st_mode);
-    pj_status rc = study ? read_study(args->rest[0], &table, &summary, &declared, &err)
-                         : read_table(args, args->rest[0], &table, &err);
+    struct input in = {.study = stat(args->rest[0], &st) == 0 && S_ISDIR(st.st_mode)};
+    pj_status rc = in.study ? read_study(args->rest[0], &in, &err)
+                            : read_table(args, args->rest[0], &in.table, &err);
     int code;
     if (rc)
         code = fail(&err, rc);
     else if (protocol)
-        code = follow(args, &table);
+        code = follow(args, &in);
     else
-        code = analyse(args, &table, study ? &summary : NULL, &declared);
-    if (!rc)
-        pji_table_fini(&table);
-    if (study) {
-        pji_summary_fini(&summary);
-        pji_declared_fini(&declared);
-    }
+        code = analyse(args, &in);
+    pji_table_fini(&in.table);
+    pji_summary_fini(&in.summary);
+    pji_declared_fini(&in.declared);
+    json_decref(in.stored);
     return code;
 }
 

@@ -253,7 +253,7 @@ def test_published(bench):
     if not folder:
         return "the published numbers are not here"
     bench.run(os.path.join(folder, "greenlab-run-table.csv"), "--protocol", "greenlab", "--out",
-              "out", want=3)
+              "out", "--no-plots", want=3)
     ours = Ours(bench)
     agreed, absent, differ = 0, {}, []
     with open(os.path.join(folder, "greenlab-published.csv"), encoding="utf-8") as file:
@@ -318,7 +318,32 @@ def test_wrong(bench):
                                            "x", want=2).stderr, "--by")
 
 
-CASES = [test_published, test_own, test_wrong]
+def test_example(bench):
+    """examples/greenlab: from raw folders to the tables, with what the import found."""
+    folder = oracle()
+    raw = os.path.join(os.path.dirname(folder), "greenlab", "runs") if folder else ""
+    if not os.path.isdir(raw):
+        return "the raw runs are not here"
+    script = os.path.join(os.environ.get("PERJOULE_SOURCE_ROOT", "."), "examples", "greenlab",
+                          "run.sh")
+    done = subprocess.run([os.path.abspath(script), raw, "out"], capture_output=True,
+                          cwd=bench.dir, timeout=120, check=False,
+                          env=dict(os.environ, PERJOULE=bench.perjoule))
+    check(done.returncode == 3, "exit %d: %r" % (done.returncode, done.stderr))
+    check(b"outputs_depend_on_date" in done.stdout and b"judge_not_accuracy" in done.stdout,
+          done.stdout)
+    rows = bench.table(os.path.join("out", "analysis"), "omnibus", "RQ1.1")
+    check("aliased" in rows[0]["forbidden_by"] and
+          "outputs_depend_on_date" in rows[0]["forbidden_by"], rows[0])
+    rows = bench.table(os.path.join("out", "analysis"), "desc", "RQ1.1")
+    check([r["n"] for r in rows if r["rows"] == "rows"] == ["6", "6", "6", "12"], rows)
+    again = subprocess.run([os.path.abspath(script), raw, "out"], capture_output=True,
+                           cwd=bench.dir, timeout=60, check=False)
+    check(again.returncode == 2, "an existing folder is overwritten")
+    return None
+
+
+CASES = [test_published, test_own, test_wrong, test_example]
 
 
 def main():
