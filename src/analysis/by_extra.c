@@ -22,7 +22,7 @@ struct sample {
 };
 
 struct request {
-    double low, high, alpha, power;
+    double low, high, alpha, sought; /* sought: share of the times an effect is found */
 };
 
 typedef pj_status pair_fn(struct sample a, struct sample b, const struct request *request,
@@ -159,7 +159,7 @@ static pj_status detectable(struct sample a, struct sample b, const struct reque
     struct pji_effect e;
     double n1 = (double)a.n;
     double n2 = (double)b.n;
-    double d = pji_detectable_two(n1, n2, request->alpha, request->power);
+    double d = pji_detectable_two(n1, n2, request->alpha, request->sought);
     pj_status rc = pji_effect(a.y, a.n, b.y, b.n, 0.95, &e, err);
     if (rc < 0)
         return rc;
@@ -170,14 +170,14 @@ static pj_status detectable(struct sample a, struct sample b, const struct reque
     pji_put(o, "detectable_share_of_first", d * e.sd_pooled / fabs(pji_mean(a.y, a.n)));
     pji_put(o, "observed_d", e.cohens_d);
     pji_put(o, "needed_each_for_observed_d",
-            pji_needed_two(e.cohens_d, request->alpha, request->power));
+            pji_needed_two(e.cohens_d, request->alpha, request->sought));
     return rc;
 }
 
 pj_status pji_by_power(const struct pji_by *by, double alpha, double power, json_t **out,
                        json_t *omitted, struct pj_error *err)
 {
-    struct request request = {.alpha = alpha, .power = power};
+    struct request request = {.alpha = alpha, .sought = power};
     json_t *pairs = NULL;
     pj_status rc = each_pair(by, "power", detectable, &request, &pairs, omitted, err);
     if (rc)
