@@ -72,6 +72,9 @@ const char *pji_protocol_builtin(const char *name);
 /* The two tables of a protocol. comma: a number was written with a decimal comma. */
 struct pji_protocol_data {
     struct pji_table rows, runs;
+    char *levels[PJI_PROTOCOL_LIST]; /* orders of the levels that there are: those that the protocol
+                                        lists first, then the others */
+    size_t n_levels;
     size_t left_out; /* rows that `keep` leaves out */
     size_t comma;
 };

@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* line: of each row in the file it came from, for messages; NULL: none */
 static pj_status read_back(struct pji_table *table, const struct pji_str *text, const char *name,
-                           struct pj_error *err)
+                           const size_t *line, struct pj_error *err)
 {
     pj_status rc = pji_str_ok(text, err);
     if (rc)
@@ -25,6 +26,8 @@ static pj_status read_back(struct pji_table *table, const struct pji_str *text, 
         return pji_fail_errno(err, errno, "the derived table of %s cannot be read back", name);
     rc = pji_table_read(table, file, name, ',', err);
     fclose(file);
+    for (size_t row = 0; !rc && line && row < table->rows; row++)
+        table->line[row] = line[row];
     return rc;
 }
 
@@ -157,7 +160,7 @@ static pj_status add_derived(struct pji_table *t, const struct pji_protocol_deri
             pji_str_fini(&value);
         }
         if (!rc)
-            rc = read_back(&next, &text, t->name, err);
+            rc = read_back(&next, &text, t->name, t->line, err);
         pji_str_fini(&text);
         if (rc)
             return rc;
@@ -281,7 +284,7 @@ static pj_status take_columns(struct pji_table *out, const struct pji_protocol *
     for (size_t row = 0; !rc && row < t->rows; row++)
         rc = copy_row(p, &s, t, row, &text, comma, err);
     if (!rc)
-        rc = read_back(out, &text, t->name, err);
+        rc = read_back(out, &text, t->name, t->line, err);
     pji_str_fini(&text);
     return rc;
 }
@@ -316,10 +319,16 @@ static pj_status keep_rows(const struct pji_protocol *p, struct pji_table *t, si
         }
     }
     struct pji_str text = {0};
+    size_t n = 0;
+    size_t *line = pji_zalloc(t->rows + 1, sizeof *line, err);
+    if (!line)
+        rc = PJ_ENOMEM;
     for (size_t c = 0; c < t->cols; c++)
         pji_csv_add(&text, t->column[c], ',', c == 0);
     pji_str_addc(&text, '\n');
     for (size_t row = 0; !rc && row < t->rows; row++) {
+        if (keep[row])
+            line[n++] = t->line[row];
         *left_out += !keep[row];
         for (size_t c = 0; keep[row] && c < t->cols; c++)
             pji_csv_add(&text, pji_table_cell(t, row, c), ',', c == 0);
@@ -328,13 +337,14 @@ static pj_status keep_rows(const struct pji_protocol *p, struct pji_table *t, si
     }
     struct pji_table kept;
     if (!rc)
-        rc = read_back(&kept, &text, t->name, err);
+        rc = read_back(&kept, &text, t->name, line, err);
     if (!rc) {
         pji_table_fini(t);
         *t = kept;
     }
     pji_str_fini(&text);
     free(keep);
+    free(line);
     return rc;
 }
 
@@ -429,12 +439,67 @@ static pj_status make_runs(struct pji_table *out, const struct pji_protocol *p,
     for (size_t which = 0; !rc && which < run.k; which++)
         rc = put_run(p, t, &run, which, work, &text, err);
     if (!rc)
-        rc = read_back(out, &text, t->name, err);
+        rc = read_back(out, &text, t->name, NULL, err);
     free(work);
     free(keep);
     pji_factor_fini(&run);
     pji_frame_fini(&frame);
     pji_str_fini(&text);
+    return rc;
+}
+
+/* ---- orders of levels ---- */
+
+static bool in_list(const struct pji_level_order *order, const char *level)
+{
+    for (size_t i = 0; i < order->k; i++) {
+        if (strcmp(order->level[i], level) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "G=L,M,H" of the levels that occur: those listed in their order, then the others in theirs */
+static pj_status order_levels(const struct pji_table *t, const char *listed, char **out,
+                              struct pj_error *err)
+{
+    struct pji_level_order order;
+    struct pji_frame frame = {0};
+    struct pji_factor have = {0};
+    struct pji_str text = {0};
+    size_t col = 0;
+    size_t n = 0;
+    bool *keep = pji_zalloc(t->rows + 1, sizeof *keep, err);
+    pj_status rc = keep ? pji_level_order_parse(&order, listed, err) : PJ_ENOMEM;
+    if (rc) {
+        free(keep);
+        return rc;
+    }
+    for (size_t row = 0; row < t->rows; row++)
+        keep[row] = true;
+    rc = pji_table_find(t, order.column, &col, err);
+    if (!rc)
+        rc = pji_frame_init(&frame, t, keep, err);
+    if (!rc)
+        rc = pji_frame_factor(&frame, col, NULL, &have, err);
+    struct pji_level_order present = {NULL, have.level, have.k};
+    pji_str_addf(&text, "%s=", order.column);
+    for (size_t i = 0; !rc && i < order.k; i++) {
+        if (in_list(&present, order.level[i]))
+            pji_str_addf(&text, "%s%s", n++ ? "," : "", order.level[i]);
+    }
+    for (size_t i = 0; !rc && i < have.k; i++) {
+        if (!in_list(&order, have.level[i]))
+            pji_str_addf(&text, "%s%s", n++ ? "," : "", have.level[i]);
+    }
+    if (!rc)
+        rc = pji_str_ok(&text, err);
+    *out = rc ? NULL : pji_str_take(&text);
+    pji_str_fini(&text);
+    pji_factor_fini(&have);
+    pji_frame_fini(&frame);
+    pji_level_order_fini(&order);
+    free(keep);
     return rc;
 }
 
@@ -452,6 +517,10 @@ pj_status pji_protocol_data_make(struct pji_protocol_data *data,
         rc = make_runs(&data->runs, protocol, &data->rows, err);
     if (!rc)
         rc = add_derived(&data->runs, protocol->run_derived, protocol->n_run_derived, err);
+    for (size_t i = 0; !rc && i < protocol->n_levels; i++) {
+        rc = order_levels(&data->rows, protocol->levels[i], &data->levels[i], err);
+        data->n_levels += rc ? 0 : 1;
+    }
     if (rc)
         pji_protocol_data_fini(data);
     return rc;
@@ -459,6 +528,8 @@ pj_status pji_protocol_data_make(struct pji_protocol_data *data,
 
 void pji_protocol_data_fini(struct pji_protocol_data *data)
 {
+    for (size_t i = 0; i < data->n_levels; i++)
+        free(data->levels[i]);
     pji_table_fini(&data->rows);
     pji_table_fini(&data->runs);
     memset(data, 0, sizeof *data);

@@ -69,8 +69,8 @@ static size_t design_of(const struct pji_answer_job *job, const char **out)
     return n;
 }
 
-/* the protocol's orders of those levels that the table has */
-static pj_status levels_of(const struct pji_protocol *p, const struct pji_table *table,
+/* the orders of levels of those columns that the table has */
+static pj_status levels_of(const struct pji_protocol_data *p, const struct pji_table *table,
                            const char **levels, size_t *n, struct pj_error *err)
 {
     size_t col;
@@ -96,7 +96,7 @@ static pj_status ask(struct pji_answer_job *job, const struct pji_table *table,
     struct pji_analysis r = *request;
     bool conclusive = true;
     *out = NULL;
-    pj_status rc = levels_of(p, table, levels, &r.n_levels, err);
+    pj_status rc = levels_of(job->data, table, levels, &r.n_levels, err);
     if (rc)
         return rc;
     r.levels = levels;

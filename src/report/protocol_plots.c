@@ -12,6 +12,7 @@
 struct job {
     struct pji_plots *plots;
     const struct pji_protocol *protocol;
+    const struct pji_protocol_data *data;
     const struct pji_protocol_question *question;
     const json_t *tables;
 };
@@ -52,7 +53,7 @@ static void groups_fini(struct groups *g)
     free(g->start);
 }
 
-static pj_status order_of(const struct pji_protocol *p, const char *column,
+static pj_status order_of(const struct pji_protocol_data *p, const char *column,
                           struct pji_level_order *order, bool *found, struct pj_error *err)
 {
     *found = false;
@@ -66,7 +67,7 @@ static pj_status order_of(const struct pji_protocol *p, const char *column,
     return PJ_OK;
 }
 
-static pj_status make_factor(struct groups *g, const struct pji_protocol *p,
+static pj_status make_factor(struct groups *g, const struct pji_protocol_data *p,
                              const struct pji_table *t, const char *by, struct pj_error *err)
 {
     struct pji_level_order order;
@@ -114,7 +115,7 @@ static pj_status groups_init(struct groups *g, const struct job *job, const stru
                              const char *y, const char *x, struct pj_error *err)
 {
     memset(g, 0, sizeof *g);
-    pj_status rc = make_factor(g, job->protocol, t, job->question->by, err);
+    pj_status rc = make_factor(g, job->data, t, job->question->by, err);
     if (rc)
         return rc;
     g->k = g->factor.k;
@@ -252,7 +253,7 @@ static pj_status counts_init(struct counts *c, const struct job *job, const stru
     const char *bar = spec ? strchr(spec, '|') : NULL;
     size_t col;
     memset(c, 0, sizeof *c);
-    pj_status rc = make_factor(&c->by, job->protocol, t, job->question->by, err);
+    pj_status rc = make_factor(&c->by, job->data, t, job->question->by, err);
     if (!rc && bar)
         rc = pji_table_find(t, bar + 1, &col, err);
     if (!rc && bar)
@@ -458,7 +459,7 @@ pj_status pji_protocol_plots(struct pji_plots *plots, const struct pji_protocol 
         const struct pji_protocol_question *q = &protocol->question[i];
         const struct pji_table *t = q->on_runs ? &data->runs : &data->rows;
         struct counts counts;
-        struct job job = {plots, protocol, q,
+        struct job job = {plots, protocol, data, q,
                           json_object_get(json_array_get(answers, i), "tables")};
         rc = counts_init(&counts, &job, t, err);
         if (!rc)
