@@ -57,7 +57,7 @@ void pji_route_find(struct pji_route *route, bool forbidding, const char *format
     pji_str_addv(&text, format, args);
     va_end(args);
     json_t *o = json_object();
-    json_object_set_new(o, "code", json_string("not_computable"));
+    json_object_set_new(o, "code", json_string(forbidding ? "not_computable" : "limited"));
     json_object_set_new(o, "consequence", json_string(forbidding ? "forbid" : "warn"));
     json_object_set_new(o, "finding", json_string(pji_str_text(&text)));
     json_object_set_new(o, "forbids_conclusion", json_boolean(forbidding));

@@ -335,6 +335,17 @@ static pj_status find_listed(const struct pji_table *table, const char *list, si
     }
 }
 
+static pj_status examine_blocks(const struct grouped *g, struct pji_route *route, size_t block,
+                                struct pj_error *err)
+{
+    size_t response;
+    size_t by;
+    pj_status rc = pji_table_find(route->table, route->request->response, &response, err);
+    if (!rc)
+        rc = pji_table_find(route->table, route->request->by, &by, err);
+    return rc ? rc : pji_route_examine(route, &g->frame, response, &by, 1, block, err);
+}
+
 static pj_status blocks(const struct grouped *g, struct pji_route *route, struct pj_error *err)
 {
     size_t cols[8];
@@ -349,6 +360,8 @@ static pj_status blocks(const struct grouped *g, struct pji_route *route, struct
     rc = fill_blocks(g, &block, &table, err);
     if (!rc)
         rc = paired_tests(g, &table, route, err);
+    if (!rc) /* means of blocks are compared, so the block stands for the units */
+        rc = examine_blocks(g, route, cols[0], err);
     free(table.mean);
     free(table.count);
     pji_factor_fini(&block);

@@ -12,7 +12,8 @@ static const struct {
     const char *group, *p, *adjusted;
 } families[] = {{"dunn", "p", "p_bh"},
                 {"wilcoxon", "p_normal_cc", "p_normal_cc_bh"},
-                {"ttest", "welch_p", NULL}};
+                {"ttest", "welch_p", NULL},
+                {"signedrank", "p_normal_cc", NULL}};
 
 struct family {
     size_t comparisons, raw, adjusted; /* below alpha */

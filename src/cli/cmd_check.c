@@ -1,8 +1,8 @@
 /* cli/cmd_check.c - perjoule check STUDY.yaml: everything that can be known before anything starts.
  * Two runs on the same files print the same bytes.
  */
-#include "cli/check_audit.h"
 #include "analysis/declared.h"
+#include "cli/check_audit.h"
 #include "cli/commands_lab.h"
 #include "cli/run_session.h"
 #include "core/json.h"
