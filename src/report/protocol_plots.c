@@ -152,15 +152,18 @@ static pj_status draw_samples(const struct job *job, const struct pji_sample *sa
     pj_status rc = PJ_OK;
     for (size_t i = 0; !rc && i < sizeof pictures / sizeof *pictures; i++) {
         struct pji_str id = {0};
+        struct pji_str density = {0};
         struct pj_error why = {0};
+        pji_str_addf(&density, "density, 1/(%s)", job->question->unit);
         name_picture(&id, job, *pictures[i].folder, pictures[i].kind);
         struct pji_plot plot = {.id = pji_str_text(&id),
                                 .title = job->question->title,
                                 .x_axis = pictures[i].y ? "standard normal quantile" : axis,
-                                .y_axis = pictures[i].y ? axis : NULL};
+                                .y_axis = pictures[i].y ? axis : pji_str_text(&density)};
         rc = pictures[i].draw(job->plots, &plot, samples, n, &why);
         rc = tolerate(rc, &why, err);
         pji_str_fini(&id);
+        pji_str_fini(&density);
     }
     return rc;
 }
