@@ -71,8 +71,8 @@ struct pji_finding_limits pji_finding_limits_default(void)
                                        .confounded = 0.5};
 }
 
-static void answer(struct pji_finding *f, enum pji_finding_state state, const char *format,
-                   va_list args)
+__attribute__((format(printf, 3, 0))) static void
+answer(struct pji_finding *f, enum pji_finding_state state, const char *format, va_list args)
 {
     f->state = state;
     pji_str_clear(&f->text);

@@ -225,7 +225,7 @@ pj_status pji_check_temperature(const struct pji_evidence *e, struct pji_finding
     size_t col = e->roles.column[PJI_ROLE_TEMPERATURE];
     double *temperature = NULL;
     double *residual = NULL;
-    double df;
+    double df = 0;
     if (col == PJI_NO_COLUMN) {
         pji_finding_unknown(f, "no column %s", pji_role_wanted(PJI_ROLE_TEMPERATURE));
         return PJ_OK;

@@ -188,7 +188,7 @@ static pj_status mean_change(const struct pji_evidence *e, const struct pji_fram
         sum[4 * c] += y[i];
         sum[4 * c + 1] += 1;
         sum[4 * c + 2] += good ? y[i] : 0;
-        sum[4 * c + 3] += good;
+        sum[4 * c + 3] += good ? 1 : 0;
     }
     for (size_t c = 0; !rc && c < k; c++) {
         double all = sum[4 * c] / sum[4 * c + 1];
@@ -281,7 +281,7 @@ static size_t below_in_study(const struct pji_summary *s, struct pji_finding *f)
         for (size_t i = 0; i < s->treatments[t].n_scores; i++) {
             const struct pji_score *score = &s->treatments[t].scores[i];
             const struct pji_accuracy *a = &score->accuracy;
-            scored += isfinite(a->accuracy);
+            scored += isfinite(a->accuracy) ? 1 : 0;
             if (a->accuracy < a->majority_baseline)
                 add_below(f, s->treatments[t].label, score->task, a->accuracy, a->majority_baseline,
                           a->wilson_hi < a->majority_baseline);

@@ -134,7 +134,7 @@ static pj_status add_derived(struct pji_table *t, const struct pji_protocol_deri
 {
     for (size_t d = 0; d < n; d++) { /* each may use those before it */
         struct pji_str text = {0};
-        struct pji_table next;
+        struct pji_table next = {.rows = 0};
         size_t old = t->cols; /* a column of the same name is replaced */
         for (size_t c = 0; c < t->cols; c++) {
             if (strcmp(t->column[c], derived[d].name) == 0)
@@ -208,7 +208,7 @@ static pj_status put_cell(const struct pji_protocol_column *c, const struct pji_
 {
     const char *cell = pji_table_cell(t, row, col);
     size_t len = strlen(cell);
-    double x;
+    double x = 0;
     if (!c->number || pji_table_missing(cell)) {
         pji_csv_add(text, cell, ',', first);
         return PJ_OK;
@@ -335,7 +335,7 @@ static pj_status keep_rows(const struct pji_protocol *p, struct pji_table *t, si
         if (keep[row])
             pji_str_addc(&text, '\n');
     }
-    struct pji_table kept;
+    struct pji_table kept = {.rows = 0};
     if (!rc)
         rc = read_back(&kept, &text, t->name, line, err);
     if (!rc) {
@@ -420,7 +420,7 @@ static pj_status put_run(const struct pji_protocol *p, const struct pji_table *t
 static pj_status make_runs(struct pji_table *out, const struct pji_protocol *p,
                            const struct pji_table *t, struct pj_error *err)
 {
-    size_t col;
+    size_t col = 0;
     struct pji_frame frame = {0};
     struct pji_factor run = {0};
     struct pji_str text = {0};

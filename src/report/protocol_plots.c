@@ -71,8 +71,8 @@ static pj_status make_factor(struct groups *g, const struct pji_protocol_data *p
                              const struct pji_table *t, const char *by, struct pj_error *err)
 {
     struct pji_level_order order;
-    bool ordered;
-    size_t col;
+    bool ordered = false;
+    size_t col = 0;
     bool *keep = pji_zalloc(t->rows + 1, sizeof *keep, err);
     if (!keep)
         return PJ_ENOMEM;
@@ -95,7 +95,7 @@ static pj_status make_factor(struct groups *g, const struct pji_protocol_data *p
 static pj_status sorted_column(const struct groups *g, const struct pji_table *t, const char *name,
                                double **out, struct pj_error *err)
 {
-    size_t col;
+    size_t col = 0;
     double *raw = NULL;
     size_t *at = pji_zalloc(g->k + 1, sizeof *at, err);
     *out = pji_zalloc(g->frame.n + 1, sizeof **out, err);
@@ -254,7 +254,7 @@ static pj_status counts_init(struct counts *c, const struct job *job, const stru
 {
     const char *spec = job->question->means_within;
     const char *bar = spec ? strchr(spec, '|') : NULL;
-    size_t col;
+    size_t col = 0;
     memset(c, 0, sizeof *c);
     pj_status rc = make_factor(&c->by, job->data, t, job->question->by, err);
     if (!rc && bar)
