@@ -25,7 +25,7 @@ pj_status pji_cpu_calibrate(struct pji_cpu_calibration *out, double low_w, doubl
     double high = pow(fmin(1, fmax(0, high_load)), pji_cpu_model_exponent(cores));
     double span_w;
 
-    if (!isfinite(low_load + high_load) || !(high - low > 0.3) || !(high_w > 1.05 * low_w))
+    if (!isfinite(low_load + high_load) || !(high - low > 0.3) || !(high_w > 1.3 * low_w))
         return pji_fail(err, PJ_EUNSUPPORTED,
                         "%.3g W while %.0f %% busy and %.3g W while %.0f %% busy do not tell idle "
                         "from full load: is the machine quiet, and do its counters move?",

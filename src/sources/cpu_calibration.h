@@ -25,7 +25,8 @@ struct pji_cpu_calibration {
 void pji_cpu_key(const struct pji_cpu_info *cpu, bool rooted, char key[PJI_CPU_KEY]);
 
 /* From two mean powers at two utilisations, along the model's curve for that number of cores.
- * PJ_EUNSUPPORTED with a sentence when they do not tell idle from full. */
+ * PJ_EUNSUPPORTED with a sentence when they do not tell idle from full: the higher one is less than
+ * 1.3 times the lower one, which no processor at full load is known to be. */
 pj_status pji_cpu_calibrate(struct pji_cpu_calibration *out, double low_w, double low_load,
                             double high_w, double high_load, int cores, struct pj_error *err);
 

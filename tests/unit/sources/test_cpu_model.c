@@ -296,7 +296,7 @@ static void what_is_no_calibration_is_refused(void **state)
 {
     static const double wrong[][4] = {
         {10, 0, 10, 1},
-        {10, 0, 10.4, 1},
+        {10, 0, 12.9, 1},
         {10, 0.5, 100, 0.6},
         {10, 1, 100, 0},
         {0, 0, 100, 1},
