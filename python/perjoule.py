@@ -121,7 +121,12 @@ def _lib():
     global _library
     with _lock:
         if _library is None:
-            library = ctypes.CDLL(os.environ.get("PERJOULE_LIBRARY", "libperjoule.so.0"))
+            path = os.environ.get("PERJOULE_LIBRARY", "libperjoule.so.0")
+            try:
+                library = ctypes.CDLL(path)
+            except OSError as failed:
+                raise Error(-5, "libperjoule cannot be loaded (%s): install it, or name it in "
+                            "PERJOULE_LIBRARY" % failed) from failed
             for name, (result, arguments) in _SIGNATURES.items():
                 function = getattr(library, name)
                 function.restype, function.argtypes = result, arguments

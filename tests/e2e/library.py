@@ -278,6 +278,13 @@ with perjoule.Session(interval_ms=20, nvml=%r, root=%r, trace=%r) as session:
             self.assertEqual(mine.split(",")[4], "integrated")
             self.assertIn("nvml:0:power", theirs["set"])
 
+    def test_a_library_that_is_not_there_is_said(self):
+        env = dict(os.environ, PERJOULE_LIBRARY="/nonexistent.so", PYTHONPATH=sys.path[0])
+        ran = subprocess.run([sys.executable, "-c", "import perjoule; perjoule.window()"], env=env,
+                             check=False, capture_output=True, text=True)
+        self.assertRegex(ran.stderr, r"Error: libperjoule cannot be loaded \(/nonexistent.so.*"
+                                     r"PERJOULE_LIBRARY")
+
     def test_wrong_options_are_refused(self):
         with self.assertRaisesRegex(self.perjoule.Error, "interval_ns"):
             self.perjoule.Session(interval_ms=0.001)
