@@ -193,11 +193,11 @@ pj_status pji_plots_version(char *text, size_t size, struct pj_error *err)
     }
     status = pji_process_wait(&child, INT64_C(10000000000), err);
     pji_process_end(&child, 0);
-    ssize_t n = status == PJ_OK ? pread(sink, text, size - 1, 0) : 0;
-    text[n > 0 ? n : 0] = '\0';
+    char words[128] = "";
+    ssize_t n = status == PJ_OK ? pread(sink, words, sizeof words - 1, 0) : 0;
+    words[n > 0 ? n : 0] = '\0';
     close(sink);
-    size_t skip = strncmp(text, "gnuplot ", 8) == 0 ? 8 : 0;
-    memmove(text, text + skip, strlen(text + skip) + 1);
-    text[strcspn(text, "\n")] = '\0';
+    words[strcspn(words, "\n")] = '\0';
+    snprintf(text, size, "%s", strncmp(words, "gnuplot ", 8) == 0 ? words + 8 : words);
     return status;
 }
