@@ -57,7 +57,7 @@ static pj_status take_terms(struct loading *loading, int64_t attempt, struct pji
     if (status == PJ_OK)
         status = pji_store_each_artefact(loading->store, attempt, check_digest, loading, err);
     if (status == PJ_OK)
-        status = pji_raw_run_read(run, folder.text, folder.text, loading->decimal_comma, 0, err);
+        status = pji_raw_run_read(run, folder.text, folder.text, loading->decimal_comma, NULL, err);
     if (status == PJ_OK)
         pji_terms_take(terms, run);
     pji_raw_run_fini(run);

@@ -16,14 +16,12 @@
 #define RAPL_REFRESH_NS PJI_NS_PER_MS
 #define RAPL_UNIT_UJ    61.035
 
-uint32_t pji_raw_domains(const struct pji_raw_samples *samples)
+void pji_raw_domains_add(struct pji_raw_domains *domains, const struct pji_raw_column *column)
 {
-    uint32_t kinds = 0;
-    for (size_t c = 0; c < samples->n_columns; c++) {
-        if (!samples->columns[c].all_zero)
-            kinds |= UINT32_C(1) << samples->columns[c].kind;
-    }
-    return kinds;
+    uint64_t bit = column->number < 64 ? UINT64_C(1) << column->number : 0;
+    domains->kinds |= UINT32_C(1) << column->kind;
+    domains->packages |= column->kind == PJI_DOMAIN_PACKAGE ? bit : 0;
+    domains->gpus |= column->kind == PJI_DOMAIN_GPU ? bit : 0;
 }
 
 /* ---- channels ---- */
@@ -193,18 +191,21 @@ static void add_missing(struct pji_raw_energies *e, enum pji_domain_kind kind, u
     snprintf(row->reason, sizeof row->reason, "%s", reason);
 }
 
-static bool has_column(const struct pji_raw_samples *samples, enum pji_domain_kind kind)
+static void add_lacking(struct pji_raw_energies *e, const struct pji_raw_samples *samples,
+                        const struct pji_raw_domains *expected)
 {
-    for (size_t c = 0; c < samples->n_columns; c++) {
-        if (samples->columns[c].kind == kind)
-            return true;
+    struct pji_raw_domains here = {0};
+    for (size_t c = 0; c < samples->n_columns; c++)
+        pji_raw_domains_add(&here, &samples->columns[c]);
+    for (int kind = PJI_DOMAIN_MACHINE; kind <= PJI_DOMAIN_OTHER; kind++) {
+        if ((expected->kinds & ~here.kinds & UINT32_C(1) << kind) != 0)
+            add_missing(e, (enum pji_domain_kind)kind, 0, "this file has no column for it");
     }
-    return false;
 }
 
 pj_status pji_raw_energies_make(struct pji_raw_energies *energies,
-                                const struct pji_raw_samples *samples, uint32_t expected,
-                                struct pj_error *err)
+                                const struct pji_raw_samples *samples,
+                                const struct pji_raw_domains *expected, struct pj_error *err)
 {
     struct pji_raw_energies *e = energies;
     pj_status status = PJ_OK;
@@ -217,11 +218,9 @@ pj_status pji_raw_energies_make(struct pji_raw_energies *energies,
         else
             status = make_series(e, samples, c, err);
     }
-    for (int kind = PJI_DOMAIN_MACHINE; kind <= PJI_DOMAIN_OTHER && status == PJ_OK; kind++) {
-        if ((expected & UINT32_C(1) << kind) != 0 &&
-            !has_column(samples, (enum pji_domain_kind)kind))
-            add_missing(e, (enum pji_domain_kind)kind, 0, "this file has no column for it");
-    }
+    e->first_lacking = e->n_missing;
+    if (status == PJ_OK && expected != NULL)
+        add_lacking(e, samples, expected);
     if (status != PJ_OK)
         pji_raw_energies_fini(e);
     return status;

@@ -20,16 +20,21 @@ struct pji_raw_energies {
     size_t column[PJI_RAW_COLUMNS];                  /* of the samples */
     size_t wraps;                                    /* of the package counters */
     struct pji_missing missing[PJI_RAW_COLUMNS];
-    size_t n_missing;
+    size_t n_missing, first_lacking; /* from there on: those without a column */
 };
 
-/* Bit 1 << kind is set for each domain kind that other runs of the study have (`expected`) or this
- * one has (result): a domain that is expected and not here becomes a missing row. */
-uint32_t pji_raw_domains(const struct pji_raw_samples *samples);
+/* Which domains files have columns for: bits by kind, and by number for packages and GPUs. */
+struct pji_raw_domains {
+    uint32_t kinds;
+    uint64_t packages, gpus;
+};
+void pji_raw_domains_add(struct pji_raw_domains *domains, const struct pji_raw_column *column);
 
+/* A kind of domain that is `expected` (NULL: none is), because other runs have it, and has no
+ * column here becomes a missing row, and so does one whose column is 0 throughout. */
 pj_status pji_raw_energies_make(struct pji_raw_energies *energies,
-                                const struct pji_raw_samples *samples, uint32_t expected,
-                                struct pj_error *err);
+                                const struct pji_raw_samples *samples,
+                                const struct pji_raw_domains *expected, struct pj_error *err);
 void pji_raw_energies_fini(struct pji_raw_energies *energies);
 
 struct pji_raw_window {

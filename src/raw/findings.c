@@ -109,6 +109,36 @@ static pj_status each_run(struct pji_findings *f)
     return status;
 }
 
+/* Done runs that lack a package or a GPU that another one has values of. */
+static pj_status domains(struct pji_findings *f)
+{
+    struct pji_raw_domains all = {0};
+    size_t lacking = 0, first = f->n;
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->outcomes[i].state == PJI_TRIAL_DONE) {
+            all.packages |= f->outcomes[i].read.packages;
+            all.gpus |= f->outcomes[i].read.gpus;
+        }
+    }
+    for (size_t i = f->n; i-- > 0;) {
+        const struct pji_raw_outcome *o = &f->outcomes[i];
+        if (o->state != PJI_TRIAL_DONE ||
+            (o->read.packages == all.packages && o->read.gpus == all.gpus))
+            continue;
+        lacking++;
+        first = i;
+    }
+    if (lacking == 0)
+        return PJ_OK;
+    return pji_finding_put(
+        f, "domains_differ", "study", "forbids",
+        json_pack("{s:I, s:I, s:s}", "runs", (json_int_t)lacking, "of", (json_int_t)f->n, "first",
+                  f->plan->runs[first].folder->name),
+        "%zu of %zu runs (the first: %s) have no values of a CPU package or GPU that others have: "
+        "the totals are not of the same things and must not be compared.",
+        lacking, f->n, f->plan->runs[first].folder->name);
+}
+
 /* ---- the design ---- */
 
 static size_t root_of(size_t *parent, size_t i)
@@ -270,6 +300,8 @@ pj_status pji_raw_findings_put(struct pji_store *store, const struct pji_raw_out
                              .result = result,
                              .err = err};
     pj_status status = unplaced(&f);
+    if (status == PJ_OK)
+        status = domains(&f);
     if (status == PJ_OK)
         status = each_run(&f);
     if (status == PJ_OK)

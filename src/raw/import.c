@@ -21,7 +21,7 @@ struct import {
     struct pji_raw_tree tree;
     struct pji_raw_plan plan;
     struct pji_store *store;
-    uint32_t domains; /* of all runs */
+    struct pji_raw_domains domains; /* of all runs */
     struct pji_raw_outcome *outcomes;
     int64_t now_ns; /* since 1970 */
 };
@@ -40,7 +40,7 @@ static void find_domains(struct import *im)
         if (pji_raw_table_open(&table, &source, NULL) == PJ_OK) {
             for (size_t c = 0; c < table.n_names; c++) {
                 if (pji_raw_column_parse(table.names[c], &column))
-                    im->domains |= UINT32_C(1) << column.kind;
+                    pji_raw_domains_add(&im->domains, &column);
             }
         }
         pji_raw_table_close(&table);
@@ -145,7 +145,7 @@ static const struct pji_raw_folder *copied_from(const struct import *im, size_t 
 static pj_status check_domains(struct import *im, size_t i, const struct pji_raw_run *run,
                                int64_t attempt, struct pji_str *invalid, struct pj_error *err)
 {
-    for (size_t m = 0; m < run->energies.n_missing; m++) {
+    for (size_t m = run->energies.first_lacking; m < run->energies.n_missing; m++) {
         const struct pji_missing *missing = &run->energies.missing[m];
         bool matters =
             missing->domain_kind == PJI_DOMAIN_PACKAGE || missing->domain_kind == PJI_DOMAIN_GPU;
@@ -155,8 +155,7 @@ static pj_status check_domains(struct import *im, size_t i, const struct pji_raw
         snprintf(detail, sizeof detail, "%s: %s, and other runs of the study recorded it",
                  missing->domain, missing->reason);
         pji_str_addf(invalid, "%sdomain_missing", invalid->len > 0 ? "," : "");
-        pji_log(im->options->log, PJI_LOG_ERROR, "%s: %s: the run is invalid",
-                im->plan.runs[i].folder->name, detail);
+        pji_log(im->options->log, PJI_LOG_ERROR, "%s: %s", im->plan.runs[i].folder->name, detail);
         struct pji_gate_row row = {"domain_missing", "invalid", detail};
         return pji_store_add_gate(im->store, attempt, &row, err);
     }
@@ -171,6 +170,9 @@ static pj_status end_run(struct import *im, size_t i, int64_t attempt, const cha
         state = PJI_TRIAL_FAILED;
     else if (invalid->len > 0)
         state = PJI_TRIAL_INVALID;
+    if (state == PJI_TRIAL_INVALID)
+        pji_log(im->options->log, PJI_LOG_ERROR, "%s is invalid (%s): no figure contains it",
+                im->plan.runs[i].folder->name, invalid->text);
     im->outcomes[i].state = state;
     im->result->runs++;
     im->result->done += state == PJI_TRIAL_DONE;
@@ -238,7 +240,7 @@ static pj_status import_run(struct import *im, size_t i, struct pj_error *err)
     const struct pji_raw_folder *folder = im->plan.runs[i].folder;
     im->outcomes[i].planned = &im->plan.runs[i];
     pj_status status = pji_raw_run_read(run, folder->path, folder->path, im->options->decimal_comma,
-                                        im->domains, &own);
+                                        &im->domains, &own);
     bool ours = status == PJ_ENOMEM || (status != PJ_OK && run->reason == NULL);
     if (ours)
         status = pji_fail(err, status, "%s", own.text);

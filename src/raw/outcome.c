@@ -55,6 +55,10 @@ pj_status pji_raw_outcome_take(struct pji_raw_outcome *outcome, const struct pji
                              pji_raw_run_start(run, PJI_RAW_MEASURE));
     o->wraps = run->energies.wraps;
     o->backward = run->samples.backward;
+    for (size_t c = 0; c < run->samples.n_columns; c++) {
+        if (!run->samples.columns[c].all_zero)
+            pji_raw_domains_add(&o->read, &run->samples.columns[c]);
+    }
     for (size_t c = 0; c < run->energies.n; c++) {
         const struct pji_raw_modulus *m = &run->energies.modulus[c];
         o->falls += m->falls - m->wraps;

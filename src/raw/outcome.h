@@ -21,6 +21,7 @@ struct pji_raw_outcome {
     double summary_j, summary_dur_s;
     double cpu_j, energy_j, dur_s, load_j; /* cpu_j: of the whole recording; others: measured */
     struct pji_terms terms;
+    struct pji_raw_domains read; /* what it has values of */
     size_t wraps, falls, backward;
     double modulus_j, unit_j, wrap_step_w, wrap_usual_w;
     char wrapped_domain[48];

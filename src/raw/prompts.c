@@ -207,12 +207,11 @@ pj_status pji_raw_summary_read(struct pji_raw_summary *summary, struct pji_raw_s
 {
     char *bytes = NULL;
     size_t len = 0;
-    source->reason = "unreadable_file";
-    pj_status status = pji_read_file(source->path, 1 << 20, &bytes, &len, err);
-    if (status) {
-        source->reason = status == PJ_ENOTFOUND ? "missing_file" : source->reason;
+    pj_status status = pji_raw_source_check(source, err);
+    if (status == PJ_OK)
+        status = pji_read_file(source->path, 1 << 20, &bytes, &len, err);
+    if (status != PJ_OK)
         return status;
-    }
     struct pj_error why = {0};
     const char *text = bytes;
     status = number_after(source, &text, "joules: ", &summary->energy_j, &why);

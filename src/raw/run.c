@@ -121,7 +121,8 @@ static void compute(struct pji_raw_run *run)
 }
 
 pj_status pji_raw_run_read(struct pji_raw_run *run, const char *folder, const char *shown,
-                           bool decimal_comma, uint32_t expected, struct pj_error *err)
+                           bool decimal_comma, const struct pji_raw_domains *expected,
+                           struct pj_error *err)
 {
     struct reader reader = {run, folder, shown, decimal_comma, err};
     memset(run, 0, sizeof *run);
@@ -134,6 +135,8 @@ pj_status pji_raw_run_read(struct pji_raw_run *run, const char *folder, const ch
         status = find_window(run, shown, err);
     if (status == PJ_OK)
         status = pji_raw_energies_make(&run->energies, &run->samples, expected, err);
+    if (status == PJ_EINVAL && run->reason == NULL)
+        run->reason = "bad_number"; /* a column that no instrument can have written */
     if (status == PJ_OK)
         compute(run);
     return status;

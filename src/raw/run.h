@@ -31,7 +31,8 @@ struct pji_raw_run {
  * that is the run's own (a missing, torn or wrong file) leaves run->reason; pji_raw_run_fini in
  * every case. */
 pj_status pji_raw_run_read(struct pji_raw_run *run, const char *folder, const char *shown,
-                           bool decimal_comma, uint32_t expected, struct pj_error *err);
+                           bool decimal_comma, const struct pji_raw_domains *expected,
+                           struct pj_error *err);
 void pji_raw_run_fini(struct pji_raw_run *run);
 
 int64_t pji_raw_run_start(const struct pji_raw_run *run, enum pji_raw_phase phase);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 static bool blank(char c)
 {
@@ -64,16 +65,29 @@ static pj_status take_header(struct pji_raw_table *table, struct pj_error *err)
     return PJ_OK;
 }
 
+pj_status pji_raw_source_check(struct pji_raw_source *source, struct pj_error *err)
+{
+    struct stat info;
+    source->reason = "unreadable_file";
+    if (stat(source->path, &info) != 0) {
+        source->reason = errno == ENOENT ? "missing_file" : source->reason;
+        return pji_fail_errno(err, errno, "cannot read %s", source->shown);
+    }
+    if (!S_ISREG(info.st_mode))
+        return pji_fail(err, PJ_EINVAL, "%s is not a regular file", source->shown);
+    return PJ_OK;
+}
+
 pj_status pji_raw_table_open(struct pji_raw_table *table, struct pji_raw_source *source,
                              struct pj_error *err)
 {
     *table = (struct pji_raw_table){.source = source};
-    source->reason = "unreadable_file";
+    pj_status status = pji_raw_source_check(source, err);
+    if (status != PJ_OK)
+        return status;
     table->file = fopen(source->path, "re");
-    if (table->file == NULL) {
-        source->reason = errno == ENOENT ? "missing_file" : source->reason;
+    if (table->file == NULL)
         return pji_fail_errno(err, errno, "cannot read %s", source->shown);
-    }
     if (fseek(table->file, -1, SEEK_END) != 0) {
         source->reason = "empty_file";
         return pji_fail(err, PJ_EINVAL, "%s is empty: take the run's file again, or the run out",
@@ -83,7 +97,7 @@ pj_status pji_raw_table_open(struct pji_raw_table *table, struct pji_raw_source 
     rewind(table->file);
     char separator = separator_of(table->file);
     rewind(table->file);
-    pj_status status = pji_csv_open(&table->csv, table->file, source->shown, separator, err);
+    status = pji_csv_open(&table->csv, table->file, source->shown, separator, err);
     return status == PJ_OK ? take_header(table, err) : status;
 }
 
@@ -184,15 +198,16 @@ pj_status pji_raw_number(const struct pji_raw_table *table, size_t column, doubl
 
 /* ---- times ---- */
 
+/* The unit in which it lies between 1973 and 2096; 0: none. */
 static int64_t unit_of(double value)
 {
-    if (value >= 1e8 && value < 1e11)
-        return PJI_NS_PER_S;
-    if (value >= 1e11 && value < 1e14)
-        return PJI_NS_PER_MS;
-    if (value >= 1e14 && value < 1e17)
-        return PJI_NS_PER_US;
-    return value >= 1e17 && value < 9e18 ? 1 : 0;
+    static const int64_t units_ns[] = {PJI_NS_PER_S, PJI_NS_PER_MS, PJI_NS_PER_US, 1};
+    for (size_t i = 0; i < sizeof units_ns / sizeof units_ns[0]; i++) {
+        double t_ns = value * (double)units_ns[i];
+        if (t_ns >= 1e17 && t_ns < 4e18)
+            return units_ns[i];
+    }
+    return 0;
 }
 
 pj_status pji_raw_time(const struct pji_raw_table *table, size_t column, int64_t *unit_ns,

@@ -16,6 +16,9 @@ struct pji_raw_source {
     const char *reason; /* out: "missing_file", "empty_file", "torn_file", "decimal_comma", … */
 };
 
+/* Refuses what is not a regular file (a pipe would block). */
+pj_status pji_raw_source_check(struct pji_raw_source *source, struct pj_error *err);
+
 /* A table of raw records, read record by record. Separator: of ',', ';' and tab the one that cuts
  * the header into the most fields. Columns are found by name: blanks around it and case do not
  * matter, nor does their order. */

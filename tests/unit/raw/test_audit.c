@@ -41,7 +41,7 @@ static int setup(void **state)
         snprintf(name, sizeof name, "run_0_repetition_%d", i);
         snprintf(path, sizeof path, "%s/%s", f->dir, name);
         fake_write(f->dir, name, &run);
-        assert_int_equal(pji_raw_run_read(raw, path, path, false, 0, NULL), 0);
+        assert_int_equal(pji_raw_run_read(raw, path, path, false, NULL, NULL), 0);
         pji_terms_take(&f->terms[i], raw);
         pji_raw_run_fini(raw);
         free(raw);
