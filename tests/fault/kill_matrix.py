@@ -109,7 +109,9 @@ class Bench:
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, start_new_session=True)
 
-    def finish(self, process, deadline_s=120):
+    def finish(self, process):
+        # a stopped engine is waited for until its own limit, a minute for the real server
+        deadline_s = 600 if self.real else 120
         try:
             words, _ = process.communicate(timeout=deadline_s)
         except subprocess.TimeoutExpired:
