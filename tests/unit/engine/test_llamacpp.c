@@ -240,7 +240,7 @@ static void test_daemon_of_the_server_is_gone(void **state)
     bench_set_list(&b, "args", (const char *const[]){"--grandchild", file, "--ignore-term", NULL});
     bench_must_start(&b);
     for (int i = 0; i < 1000 && actor_count(b.mark) < 3; i++)
-        poll(NULL, 0, 10); /* on a busy machine the daemon comes late */
+        poll(NULL, 0, 10);                 /* on a busy machine the daemon comes late */
     assert_true(actor_count(b.mark) >= 3); /* keeper, server, its daemon */
     tear_down(&b);
 }
