@@ -81,7 +81,11 @@ def report(out):
     with open(os.path.join(out, "report", "report.html"), encoding="utf-8") as file:
         page = file.read()
     assert "http://" not in page and "https://" not in page, "the page names an outside address"
-    assert page.count("data:image/svg+xml") == 2, "the page lacks its two pictures"
+    for name in ("distribution", "effects", "trace"):
+        assert os.path.exists(os.path.join(out, "report", name + ".svg")), "no picture " + name
+    assert page.count("data:image/svg+xml") >= 3, "the page lacks its pictures"
+    words_of_verify = perjoule("verify", os.path.join(out, "report"), out)
+    assert "all as recomputed" in words_of_verify, words_of_verify
     again = perjoule("report", out, codes=(0, 3))
     assert again == words, "the same records gave another report"
     copy = out + "-copy"
