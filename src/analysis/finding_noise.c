@@ -192,7 +192,7 @@ static pj_status judge_temperature(const struct pji_evidence *e, double *tempera
         low = fmin(low, temperature[i]);
         high = fmax(high, temperature[i]);
     }
-    struct pji_pearson r;
+    struct pji_pearson r = {0};
     pj_status rc = centre(e, temperature, err);
     if (!rc)
         rc = pji_pearson(temperature, residual, n, 0.95, &r, err);

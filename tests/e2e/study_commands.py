@@ -430,8 +430,10 @@ def test_running_and_cut_off(bench):
         status = wait_for("the slow trial", running)
         check(status["runner"]["alive"] and status["runner"]["pid"] == runner.pid, "%r" % status)
         check("resume" not in status["next"], "advice to resume what runs")
-        peak = started_by(runner.pid)
-        check(sorted(peak) == ["perjoule", "perjoule-keeper"], "runs beside the engine: %r" % peak)
+        def settled():  # a child has its parent's name until it execs
+            peak = started_by(runner.pid)
+            return peak if sorted(peak) == ["perjoule", "perjoule-keeper"] else None
+        peak = wait_for("the meter and the keeper beside the engine", settled)
         if "ASAN_OPTIONS" not in os.environ:  # instrumented code takes more
             check(max(peak.values()) <= 4096, "more than 4 MiB beside the engine: %r" % peak)
         text = bench.run("status", out).stdout.decode()
