@@ -218,6 +218,7 @@ static void judge(struct pji_route *route, const struct pji_built *b)
 pj_status pji_route_model(struct pji_route *route, struct pj_error *err)
 {
     struct pji_built b;
+    struct pji_model_fits fits = {NULL};
     pj_status rc =
         pji_built_init(&b, route->table, route->keep, route->request->model, &route->options, err);
     if (rc)
@@ -225,6 +226,7 @@ pj_status pji_route_model(struct pji_route *route, struct pj_error *err)
     route->used = b.frame.n;
     route->left_out += b.left_out;
     bool mixed = b.model.group != NULL;
+    b.model.fits = &fits;
     if (!mixed) {
         rc = add(route, &b, "factorial", pji_model_factorial, err);
         if (!rc)
@@ -242,6 +244,7 @@ pj_status pji_route_model(struct pji_route *route, struct pj_error *err)
         judge(route, &b);
     if (!rc)
         rc = examine(route, &b, err);
+    pji_model_fits_fini(&fits);
     pji_built_fini(&b);
     return rc;
 }

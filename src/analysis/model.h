@@ -22,7 +22,15 @@ struct pji_model {
     const size_t *group;             /* random intercept: group of each row, or NULL */
     size_t groups;
     const char *const *group_level; /* names of the groups */
+    struct pji_model_fits *fits;    /* keeps the mixed model's fit between calls, or NULL */
 };
+
+/* The fit of a mixed model that several results are made of; zero at first, given back with
+ * pji_model_fits_fini. Not for two models. */
+struct pji_model_fits {
+    void *mixed;
+};
+void pji_model_fits_fini(struct pji_model_fits *fits);
 
 pj_status pji_model_factorial(const struct pji_model *model, json_t **out, json_t *omitted,
                               struct pj_error *err);

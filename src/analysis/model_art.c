@@ -46,6 +46,7 @@ static pj_status factorial_init(struct factorial *f, const struct pji_model *mod
                                 struct pj_error *err)
 {
     *f = (struct factorial){.model = *model};
+    f->model.fits = NULL; /* another response */
     const struct pji_terms *m = &model->terms;
     for (size_t t = 0; t < m->terms; t++)
         f->factors |= m->term[t];

@@ -2,6 +2,7 @@
 #include "analysis/model.h"
 
 #include "analysis/layout.h"
+#include "core/array.h"
 #include "core/str.h"
 #include "stats/lmm.h"
 #include "stats/lmm_inference.h"
@@ -60,6 +61,46 @@ static pj_status fit_init(struct fit *fit, const struct pji_model *model, const 
     if (rc)
         fit_fini(fit);
     return rc;
+}
+
+/* *fit: the one that is kept, else a new one (kept when there is where) */
+static pj_status fit_take(struct fit **fit, const struct pji_model *model, const char *path,
+                          json_t *omitted, struct pj_error *err)
+{
+    *fit = model->fits ? model->fits->mixed : NULL;
+    if (*fit)
+        return PJ_OK;
+    struct fit *made = pji_zalloc(1, sizeof *made, err);
+    if (!made)
+        return PJ_ENOMEM;
+    pj_status rc = fit_init(made, model, path, omitted, err);
+    if (rc) {
+        free(made);
+        return rc;
+    }
+    if (model->fits)
+        model->fits->mixed = made;
+    *fit = made;
+    return PJ_OK;
+}
+
+static void fit_free(struct fit *fit)
+{
+    if (fit)
+        fit_fini(fit);
+    free(fit);
+}
+
+static void fit_drop(struct fit *fit, const struct pji_model *model)
+{
+    if (!model->fits)
+        fit_free(fit);
+}
+
+void pji_model_fits_fini(struct pji_model_fits *fits)
+{
+    fit_free(fits->mixed);
+    fits->mixed = NULL;
 }
 
 static pj_status coefficient(const struct fit *fit, size_t column, double *l, json_t *o,
@@ -140,20 +181,20 @@ static void put_summary(json_t *o, const struct pji_lmm *m)
 pj_status pji_model_lmm(const struct pji_model *model, json_t **out, json_t *omitted,
                         struct pj_error *err)
 {
-    struct fit fit;
+    struct fit *fit;
     *out = json_object();
-    pj_status rc = fit_init(&fit, model, "lmm", omitted, err);
+    pj_status rc = fit_take(&fit, model, "lmm", omitted, err);
     if (rc)
         return rc < 0 ? rc : PJ_OK;
-    put_summary(*out, &fit.lmm);
+    put_summary(*out, &fit->lmm);
     json_t *fixed = json_object();
-    rc = coefficients(model, &fit, fixed, omitted, err);
+    rc = coefficients(model, fit, fixed, omitted, err);
     pji_put_object(*out, "fixed", fixed);
     json_t *blup = json_object();
     for (size_t g = 0; g < model->groups; g++)
-        pji_put(blup, model->group_level[g], fit.lmm.blup[g]);
+        pji_put(blup, model->group_level[g], fit->lmm.blup[g]);
     pji_put_object(*out, "blup", blup);
-    fit_fini(&fit);
+    fit_drop(fit, model);
     return rc;
 }
 
@@ -186,15 +227,15 @@ static pj_status type3_row(const struct fit *fit, size_t term, json_t *o, struct
 pj_status pji_model_lmm_type3(const struct pji_model *model, json_t **out, json_t *omitted,
                               struct pj_error *err)
 {
-    struct fit fit;
+    struct fit *fit;
     *out = json_object();
-    pj_status rc = fit_init(&fit, model, "lmm_type3", omitted, err);
+    pj_status rc = fit_take(&fit, model, "lmm_type3", omitted, err);
     if (rc)
         return rc < 0 ? rc : PJ_OK;
     for (size_t t = 0; rc >= 0 && t < model->terms.terms; t++) {
         char *name = pji_model_term_name(model, model->terms.term[t]);
         json_t *o = json_object();
-        rc = name ? type3_row(&fit, t, o, err)
+        rc = name ? type3_row(fit, t, o, err)
                   : pji_fail(err, PJ_ENOMEM, "out of memory for the terms");
         struct pji_str path = {0};
         pji_str_addf(&path, "lmm_type3/%s", name ? name : "");
@@ -207,7 +248,7 @@ pj_status pji_model_lmm_type3(const struct pji_model *model, json_t **out, json_
         pji_str_fini(&path);
         free(name);
     }
-    fit_fini(&fit);
+    fit_drop(fit, model);
     return rc < 0 ? rc : PJ_OK;
 }
 
@@ -215,23 +256,23 @@ pj_status pji_model_lmm_emmeans(const struct pji_model *model, const struct pji_
                                 enum pji_ddf ddf, json_t **out, json_t *omitted,
                                 struct pj_error *err)
 {
-    struct fit fit;
-    pj_status rc = fit_init(&fit, model, "lmm_emmeans", omitted, err);
+    struct fit *fit;
+    pj_status rc = fit_take(&fit, model, "lmm_emmeans", omitted, err);
     if (rc > 0)
         *out = json_object();
     if (rc)
         return rc < 0 ? rc : PJ_OK;
     struct pji_estimator estimator = ddf == PJI_DDF_SATTERTHWAITE
-                                         ? pji_satterthwaite_estimator(&fit.satterthwaite)
-                                         : pji_kenward_roger_estimator(&fit.kenward_roger);
+                                         ? pji_satterthwaite_estimator(&fit->satterthwaite)
+                                         : pji_kenward_roger_estimator(&fit->kenward_roger);
     struct pji_emm_table table = {.model = model,
-                                  .design = &fit.design,
+                                  .design = &fit->design,
                                   .fit = &estimator,
                                   .spec = spec,
                                   .parts = PJI_TABLE_POLY,
                                   .path = "lmm_emmeans"};
     rc = pji_emm_table(&table, out, omitted, err);
-    fit_fini(&fit);
+    fit_drop(fit, model);
     return rc;
 }
 
