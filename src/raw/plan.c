@@ -88,7 +88,7 @@ static pj_status fits_study(const struct pji_raw_tree *tree, bool *fits, struct 
             return PJ_ENOMEM;
         const char *task = pji_raw_prompts_task(prompts);
         free(prompts);
-        bool here = folder->run < N_MODELS * N_TASKS;
+        bool here = folder->run < (int64_t)N_MODELS * N_TASKS;
         if (!here || (task[0] != '\0' && strcmp(task, study_tasks[folder->run % N_TASKS]) != 0)) {
             *fits = false;
             return PJ_OK;

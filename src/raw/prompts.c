@@ -5,6 +5,7 @@
 #include "platform/durable.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,7 +103,8 @@ static pj_status take_prompt(struct pji_raw_prompts *prompts, const struct pji_r
     if (status)
         return status;
     if (prompts->n == 0 && at[PROMPT] >= 0)
-        strcpy(prompts->task, pji_raw_task_of(table->row.fields[at[PROMPT]]));
+        snprintf(prompts->task, sizeof prompts->task, "%s",
+                 pji_raw_task_of(table->row.fields[at[PROMPT]]));
     prompts->resolution_ns = unit_ns;
     prompts->items[prompts->n++] = prompt;
     return PJ_OK;
