@@ -154,13 +154,18 @@ static int import(const struct pji_args *args)
 {
     struct importer importer = {.args = args};
     struct pj_error err = {0};
-    int code = pji_lean_check_rest(args, 2, 2, "say what to import and from which file");
+    int code = pji_lean_check_rest(
+        args, 2, 2,
+        "say what to import (emissions, greenlab, experiment-runner or judge) and from where");
     FILE *file;
 
     if (code)
         return code;
     if (strcmp(args->rest[0], "emissions") != 0) {
-        pji_lean_say(args, "cannot import '%s', only 'emissions' or 'greenlab'", args->rest[0]);
+        pji_lean_say(
+            args,
+            "cannot import '%s': it is none of emissions, greenlab, experiment-runner and judge",
+            args->rest[0]);
         return PJI_EXIT_USAGE;
     }
     importer.path = args->rest[1];
@@ -181,16 +186,18 @@ static int import(const struct pji_args *args)
 const struct pji_command pji_cmd_import = {
     .name = "import",
     .synopsis = "emissions FILE [--json]",
-    .about = "read an emissions.csv of CodeCarbon, of any version, as one table",
+    .about = "read files of other tools: emissions, greenlab, experiment-runner, judge",
     .details =
-        "Prints all 38 columns that CodeCarbon has had since 2.7.0, in the order of 3.2.1. "
+        "Reads an emissions.csv of CodeCarbon, of any version, as one table: prints all 38 columns "
+        "that CodeCarbon has had since 2.7.0, in the order of 3.2.1. "
         "What a file does not have is an empty field (JSON: null).\n\n"
         "Rows with fewer fields than the header, as CodeCarbon 3.2.9 appends them, are laid "
         "on their columns by what the fields look like; a field whose column is not certain "
         "is left out, and standard error says how many were. A row that fits nowhere is left out "
         "and named there, and the exit code is 3.\n\n"
-        "`perjoule import greenlab DIR --out STUDY` makes a study from raw runs; `perjoule import "
-        "greenlab --help` explains it.",
+        "`perjoule import greenlab DIR --out STUDY` and `import experiment-runner DIR --out STUDY` "
+        "make a study from raw runs, `import judge` adds a judge's scores to one; each explains "
+        "itself with --help.",
     .options = options,
     .run = import,
 };
