@@ -8,6 +8,7 @@
 #include "core/digest.h"
 #include "core/num.h"
 #include "core/units.h"
+#include "platform/clock.h"
 #include "platform/process.h"
 
 #include <errno.h>
@@ -82,18 +83,12 @@ static void refuse(struct call *c, unsigned status, const char *code, const char
     say(c->reply, status, object);
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * PJI_NS_PER_S + t.tv_nsec;
-}
-
 static void put_clock(json_t *object)
 {
     json_t *clock = json_object();
-    json_object_set_new(clock, "monotonic_ns", json_integer((json_int_t)clock_ns(CLOCK_MONOTONIC)));
-    json_object_set_new(clock, "wall_ns", json_integer((json_int_t)clock_ns(CLOCK_REALTIME)));
+    json_object_set_new(clock, "monotonic_ns",
+                        json_integer((json_int_t)pji_clock_ns(CLOCK_MONOTONIC)));
+    json_object_set_new(clock, "wall_ns", json_integer((json_int_t)pji_clock_ns(CLOCK_REALTIME)));
     json_object_set_new(object, "clock", clock);
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/num.h"
 #include "core/units.h"
+#include "platform/clock.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,13 +20,6 @@ void pji_progress_init(struct pji_progress *progress, FILE *out)
                                       .eta_s = (double)NAN};
     bool known = progress->terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0;
     progress->width = known && size.ws_col > 20 ? size.ws_col : 80;
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * PJI_NS_PER_S + now.tv_nsec;
 }
 
 static void clear(struct pji_progress *p)
@@ -130,7 +124,7 @@ static void plain(struct pji_progress *p, const struct pji_run_event *e)
 
 static void take_event(struct pji_progress *p, const struct pji_run_event *event)
 {
-    int64_t t_ns = now_ns();
+    int64_t t_ns = pji_clock_ns(CLOCK_MONOTONIC);
     bool bad = event->kind == PJI_RUN_TRIAL_END && event->state != PJI_TRIAL_DONE;
     if (!p->terminal || bad) {
         clear(p);
@@ -154,7 +148,7 @@ void pji_progress_power(void *context, double power_w)
 {
     struct pji_progress *p = context;
     pthread_mutex_lock(&p->lock);
-    int64_t t_ns = now_ns();
+    int64_t t_ns = pji_clock_ns(CLOCK_MONOTONIC);
     p->power_w = power_w;
     if (p->line_open && t_ns - p->drawn_ns >= PJI_NS_PER_S / 2)
         draw(p, t_ns);

@@ -5,6 +5,7 @@
 #include "core/digest.h"
 #include "core/units.h"
 #include "evidence/manifest.h"
+#include "platform/clock.h"
 #include "platform/durable.h"
 
 #include <errno.h>
@@ -33,11 +34,9 @@ static pj_status put_meta(struct pji_store *store, const struct pji_study *study
 {
     char seed[32];
     char wall[32];
-    struct timespec now;
     char *path = realpath(study->path, NULL);
-    clock_gettime(CLOCK_REALTIME, &now);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)study->seed);
-    snprintf(wall, sizeof wall, "%lld", (long long)now.tv_sec * PJI_NS_PER_S + now.tv_nsec);
+    snprintf(wall, sizeof wall, "%lld", (long long)pji_clock_ns(CLOCK_REALTIME));
     const char *const pairs[][2] = {
         {"study", study->name},
         {"question", study->question != NULL ? study->question : ""},

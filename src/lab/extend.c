@@ -5,6 +5,7 @@
 #include "core/prng.h"
 #include "core/units.h"
 #include "lab/runner.h"
+#include "platform/clock.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -311,11 +312,9 @@ static pj_status put_trials(struct extending *x, struct pj_error *err)
 
 static pj_status put_meta(struct extending *x, struct pj_error *err)
 {
-    struct timespec now;
     char wall[32], first[32];
     char *path = realpath(x->study->path, NULL);
-    clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(wall, sizeof wall, "%lld", (long long)now.tv_sec * PJI_NS_PER_S + now.tv_nsec);
+    snprintf(wall, sizeof wall, "%lld", (long long)pji_clock_ns(CLOCK_REALTIME));
     snprintf(first, sizeof first, "%lld", (long long)x->last_trial + 1);
     const char *const pairs[][2] = {{"study_file", x->study->text},
                                     {"study_path", path ? path : x->study->path},

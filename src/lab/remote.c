@@ -3,6 +3,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "platform/clock.h"
 #include "platform/durable.h"
 
 #include <errno.h>
@@ -14,16 +15,9 @@
 
 enum { ANSWER_MOST = 4 << 20, TOKEN_MOST = 4096 };
 
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * PJI_NS_PER_S + t.tv_nsec;
-}
-
 int64_t pji_remote_now_ns(void)
 {
-    return clock_ns(CLOCK_MONOTONIC);
+    return pji_clock_ns(CLOCK_MONOTONIC);
 }
 
 /* ---- secrets ---- */
@@ -161,11 +155,11 @@ pj_status pji_remote_ask(struct pji_remote *remote, const struct pji_remote_call
     if (call->body != NULL)
         pji_json_write(&body, call->body, 0);
     pj_status status = pji_str_ok(&body, err);
-    int64_t before[2] = {clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_REALTIME)};
+    int64_t before[2] = {pji_clock_ns(CLOCK_MONOTONIC), pji_clock_ns(CLOCK_REALTIME)};
     if (status == PJ_OK)
         status = exchange(remote, call->method, call->path, call->body != NULL ? &body : NULL,
                           call->always, ANSWER_MOST, &got, err);
-    int64_t after[2] = {clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_REALTIME)};
+    int64_t after[2] = {pji_clock_ns(CLOCK_MONOTONIC), pji_clock_ns(CLOCK_REALTIME)};
     json_t *parsed = NULL;
     if (status == PJ_OK) {
         struct pj_error why = {0};

@@ -5,6 +5,7 @@
 
 #include "core/digest.h"
 #include "core/units.h"
+#include "platform/clock.h"
 #include "platform/durable.h"
 
 #include <errno.h>
@@ -271,13 +272,6 @@ static enum pji_trial_state state_of(const struct pji_result *result)
     return PJI_TRIAL_FAILED;
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * PJI_NS_PER_S + t.tv_nsec;
-}
-
 pj_status pji_remote_adopt(struct pji_remote *remote, const struct pji_job_id *id,
                            const struct pji_result *result, struct pji_trial_outcome *outcome,
                            struct pj_error *err)
@@ -298,8 +292,8 @@ pj_status pji_remote_adopt(struct pji_remote *remote, const struct pji_job_id *i
             pji_store_put_fact(remote->store, id->attempt, "failure.detail", result->detail, err);
     if (status == PJ_OK)
         status = pji_store_end_attempt(remote->store, id->attempt, state, reason,
-                                       state == PJI_TRIAL_PLANNED, clock_ns(CLOCK_MONOTONIC),
-                                       clock_ns(CLOCK_REALTIME), err);
+                                       state == PJI_TRIAL_PLANNED, pji_clock_ns(CLOCK_MONOTONIC),
+                                       pji_clock_ns(CLOCK_REALTIME), err);
     if (status == PJ_OK)
         status = pji_store_commit(remote->store, err);
     if (status != PJ_OK) {

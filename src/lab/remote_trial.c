@@ -3,6 +3,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "platform/clock.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,13 +29,6 @@ struct job {
     struct pji_trial_outcome *out;
     struct pj_error error;
 };
-
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * PJI_NS_PER_S + t.tv_nsec;
-}
 
 static void emit(struct job *j, enum pji_run_event_kind kind)
 {
@@ -380,8 +374,9 @@ static pj_status end_without_result(struct job *j, struct pj_error *err)
     if (status == PJ_OK && j->error.code != 0)
         status = pji_store_put_fact(store, j->id.attempt, "failure.detail", j->error.text, err);
     if (status == PJ_OK)
-        status = pji_store_end_attempt(store, j->id.attempt, j->out->state, j->out->reason, own,
-                                       clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_REALTIME), err);
+        status =
+            pji_store_end_attempt(store, j->id.attempt, j->out->state, j->out->reason, own,
+                                  pji_clock_ns(CLOCK_MONOTONIC), pji_clock_ns(CLOCK_REALTIME), err);
     return status;
 }
 
@@ -443,8 +438,8 @@ static pj_status begin(struct job *j, struct pj_error *err)
     status = pji_random_hex(j->id.nonce, 32, err);
     if (status == PJ_OK)
         status =
-            pji_store_start_attempt(store, j->trial->id, j->id.nonce, clock_ns(CLOCK_MONOTONIC),
-                                    clock_ns(CLOCK_REALTIME), &j->id.attempt, err);
+            pji_store_start_attempt(store, j->trial->id, j->id.nonce, pji_clock_ns(CLOCK_MONOTONIC),
+                                    pji_clock_ns(CLOCK_REALTIME), &j->id.attempt, err);
     return status;
 }
 

@@ -5,6 +5,7 @@
 #include "core/units.h"
 #include "engine/keeper.h"
 #include "lab/remote.h"
+#include "platform/clock.h"
 #include "platform/process.h"
 
 #include <math.h>
@@ -48,13 +49,6 @@ static pj_status end_leftover(void *context, const struct pji_process_row *row,
     return status;
 }
 
-static int64_t clock_now_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * PJI_NS_PER_S + t.tv_nsec;
-}
-
 pj_status pji_study_recover(struct pji_store *store, const struct pji_log *log,
                             struct pj_error *err)
 {
@@ -73,8 +67,8 @@ pj_status pji_study_recover(struct pji_store *store, const struct pji_log *log,
         status = pji_store_each_process(store, r.attempts[i], end_leftover, &r, err);
         if (status == PJ_OK)
             status = pji_store_end_attempt(store, r.attempts[i], PJI_TRIAL_PLANNED, "runner_died",
-                                           true, clock_now_ns(CLOCK_MONOTONIC),
-                                           clock_now_ns(CLOCK_REALTIME), err);
+                                           true, pji_clock_ns(CLOCK_MONOTONIC),
+                                           pji_clock_ns(CLOCK_REALTIME), err);
         if (status == PJ_OK)
             pji_log(log, PJI_LOG_INFO, "an attempt that was cut off runs again");
     }
@@ -183,7 +177,7 @@ static pj_status run_trial(const struct pji_run_env *env, const struct pji_study
             summary->interrupted = true;
             return PJ_OK;
         }
-        double spent_s = pji_s_from_ns(clock_now_ns(CLOCK_MONOTONIC) - progress->started_ns);
+        double spent_s = pji_s_from_ns(pji_clock_ns(CLOCK_MONOTONIC) - progress->started_ns);
         double left = (double)(rows->n - progress->finished);
         double runs = (double)progress->attempts_run;
         struct pji_run_event position = {.index = progress->finished + 1,
@@ -245,7 +239,7 @@ pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *s
                         struct pji_run_summary *summary, struct pj_error *err)
 {
     struct rows rows = {.n_factors = study->n_factors};
-    struct progress progress = {.started_ns = clock_now_ns(CLOCK_MONOTONIC)};
+    struct progress progress = {.started_ns = pji_clock_ns(CLOCK_MONOTONIC)};
     struct pji_digest_cache digests = {0};
     struct pji_run_env run_env = *env;
     run_env.digests = &digests;

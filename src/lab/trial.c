@@ -9,6 +9,7 @@
 #include "lab/records.h"
 #include "lab/surroundings.h"
 #include "lab/watch.h"
+#include "platform/clock.h"
 #include "platform/durable.h"
 #include "platform/process.h"
 
@@ -48,13 +49,6 @@ struct attempt {
     struct pji_trial_outcome *out;
     struct pj_error error; /* sentence behind outcome.reason */
 };
-
-static int64_t now_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * PJI_NS_PER_S + t.tv_nsec;
-}
 
 /* Records why the attempt ends; the first reason wins. Returns a negative status for `goto out`. */
 static pj_status ends(struct attempt *a, const char *reason)
@@ -244,9 +238,9 @@ static pj_status start_engine(struct attempt *a)
                                  .on_process = on_process,
                                  .context = a,
                                  .api_key = a->api_key};
-    phase->start_ns = now_ns(CLOCK_MONOTONIC);
+    phase->start_ns = pji_clock_ns(CLOCK_MONOTONIC);
     pj_status status = a->ops->start(a->engine, a->settings, a->n_settings, &env, &a->error);
-    phase->end_ns = now_ns(CLOCK_MONOTONIC);
+    phase->end_ns = pji_clock_ns(CLOCK_MONOTONIC);
     if (status != PJ_OK) {
         enum pji_watch_cause cause = pji_watch_cause(&a->watch);
         return cause != PJI_WATCH_NONE ? stopped(a, cause) : ends(a, "engine_start");
@@ -267,9 +261,9 @@ static pj_status sleep_phase(struct attempt *a, const char *name, int64_t dur_ns
         return PJ_ENOMEM;
     emit(a, PJI_RUN_PHASE, name);
     pji_metering_mark(a->metering);
-    phase->start_ns = now_ns(CLOCK_MONOTONIC);
+    phase->start_ns = pji_clock_ns(CLOCK_MONOTONIC);
     enum pji_watch_cause cause = pji_watch_sleep(&a->watch, dur_ns);
-    phase->end_ns = now_ns(CLOCK_MONOTONIC);
+    phase->end_ns = pji_clock_ns(CLOCK_MONOTONIC);
     pji_metering_mark(a->metering);
     return cause == PJI_WATCH_TIMER ? PJ_OK : stopped(a, cause);
 }
@@ -326,12 +320,12 @@ static pj_status warm_up(struct attempt *a)
     emit(a, PJI_RUN_PHASE, "warmup");
     struct pji_load_plan plan = load_plan(a, "warmup", &phase->run, until.fd);
     pji_metering_mark(a->metering);
-    phase->start_ns = now_ns(CLOCK_MONOTONIC);
+    phase->start_ns = pji_clock_ns(CLOCK_MONOTONIC);
     do {
         pji_load_result_fini(&phase->load); /* the last pass is kept */
         status = pji_load_run(&plan, &phase->load, &a->error);
     } while (status == PJ_OK);
-    phase->end_ns = now_ns(CLOCK_MONOTONIC);
+    phase->end_ns = pji_clock_ns(CLOCK_MONOTONIC);
     pji_watch_close(&until);
     enum pji_watch_cause cause = pji_watch_cause(&a->watch);
     if (cause != PJI_WATCH_NONE)
@@ -493,9 +487,9 @@ static pj_status commit_records(struct attempt *a)
         snprintf(a->out->reason, sizeof a->out->reason, "%s", pji_str_text(&invalid));
     }
     if (status == PJ_OK)
-        status = pji_store_end_attempt(a->store, a->id, a->out->state, a->out->reason,
-                                       a->out->state == PJI_TRIAL_PLANNED, now_ns(CLOCK_MONOTONIC),
-                                       now_ns(CLOCK_REALTIME), &a->error);
+        status = pji_store_end_attempt(
+            a->store, a->id, a->out->state, a->out->reason, a->out->state == PJI_TRIAL_PLANNED,
+            pji_clock_ns(CLOCK_MONOTONIC), pji_clock_ns(CLOCK_REALTIME), &a->error);
     if (status == PJ_OK)
         status = pji_store_commit(a->store, &a->error);
     if (status != PJ_OK)
@@ -511,8 +505,8 @@ static pj_status finish(struct attempt *a, struct pj_error *err)
         a->out->reason[0] = '\0';
         (void)ends(a, status == PJ_ENOSPC ? "disk" : "store");
         status = pji_store_end_attempt(a->store, a->id, a->out->state, a->out->reason,
-                                       status == PJ_ENOSPC, now_ns(CLOCK_MONOTONIC),
-                                       now_ns(CLOCK_REALTIME), err);
+                                       status == PJ_ENOSPC, pji_clock_ns(CLOCK_MONOTONIC),
+                                       pji_clock_ns(CLOCK_REALTIME), err);
     }
     a->out->disk_full = strcmp(a->out->reason, "disk") == 0;
     if (status == PJ_OK && a->error.code != 0 && a->out->state == PJI_TRIAL_FAILED)
@@ -546,7 +540,7 @@ static void make_nonce(char nonce[33])
 {
     unsigned char bytes[16] = {0};
     if (getrandom(bytes, sizeof bytes, 0) < 0) {
-        int64_t t_ns = now_ns(CLOCK_REALTIME);
+        int64_t t_ns = pji_clock_ns(CLOCK_REALTIME);
         memcpy(bytes, &t_ns, sizeof t_ns);
     }
     for (size_t i = 0; i < sizeof bytes; i++)
@@ -576,16 +570,16 @@ pj_status pji_trial_run(const struct pji_run_env *env, const struct pji_study *s
     pji_boot_id(a.boot_id, sizeof a.boot_id);
     a.data.interval_ns = study->meter_interval_ns;
     a.data.gates = study->gates;
-    a.data.start_ns = now_ns(CLOCK_MONOTONIC);
+    a.data.start_ns = pji_clock_ns(CLOCK_MONOTONIC);
     pj_status status = pji_store_start_attempt(store, trial->id, nonce, a.data.start_ns,
-                                               now_ns(CLOCK_REALTIME), &a.id, err);
+                                               pji_clock_ns(CLOCK_REALTIME), &a.id, err);
     if (status == PJ_OK) {
         emit(&a, PJI_RUN_TRIAL_START, "load");
         bool ok = prepare(&a) == PJ_OK && phases(&a) == PJ_OK;
         a.data.cache_expected =
             strcmp(pji_setting_get(a.settings, a.n_settings, "prompt_cache", "off"), "on") == 0;
         teardown(&a, ok);
-        a.data.end_ns = now_ns(CLOCK_MONOTONIC);
+        a.data.end_ns = pji_clock_ns(CLOCK_MONOTONIC);
         if (a.error.code != 0 && outcome->reason[0] == '\0' && !ok)
             (void)ends(&a, "internal");
         status = finish(&a, err);

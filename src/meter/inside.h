@@ -6,6 +6,7 @@
 #include "meter/lane.h"
 #include "meter/meter.h"
 #include "meter/opening.h"
+#include "platform/clock.h"
 
 #include <time.h>
 
@@ -39,9 +40,7 @@ struct pji_meter {
  * condition variables wait on. */
 static inline int64_t pji_real_now_ns(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * PJI_NS_PER_S + now.tv_nsec;
+    return pji_clock_ns(CLOCK_MONOTONIC);
 }
 
 static inline struct timespec pji_timespec(int64_t t_ns)

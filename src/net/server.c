@@ -6,6 +6,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "platform/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -41,13 +42,6 @@ struct intake {
     struct pji_str body;
     bool too_long;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * PJI_NS_PER_S + t.tv_nsec;
-}
 
 bool pji_address_is_loopback(const char *address)
 {
@@ -97,7 +91,7 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **slot
         c->fd = info != NULL ? info->connect_fd : -1;
         if (peer != NULL && peer->client_addr != NULL)
             show_peer(peer->client_addr, c->peer, sizeof c->peer);
-        c->deadline_ns = now_ns() + server->config.header_ns;
+        c->deadline_ns = pji_clock_ns(CLOCK_MONOTONIC) + server->config.header_ns;
         c->next = server->connections;
         if (c->next != NULL)
             c->next->previous = c;
@@ -128,13 +122,13 @@ static void must_reach(struct MHD_Connection *mhd, int64_t dur_ns)
 {
     struct connection *c = connection_of(mhd);
     if (c != NULL)
-        c->deadline_ns = now_ns() + dur_ns;
+        c->deadline_ns = pji_clock_ns(CLOCK_MONOTONIC) + dur_ns;
 }
 
 /* Cuts off who is late; returns the time of the next deadline. */
 static int64_t cut_late(struct pji_server *server)
 {
-    int64_t t_ns = now_ns();
+    int64_t t_ns = pji_clock_ns(CLOCK_MONOTONIC);
     int64_t next_ns = INT64_MAX;
     for (struct connection *c = server->connections; c != NULL; c = c->next) {
         if (c->cut)
@@ -388,7 +382,7 @@ pj_status pji_server_run(struct pji_server *server, int stop_fd, struct pj_error
                              {.fd = stop_fd, .events = POLLIN}};
     for (;;) {
         MHD_UNSIGNED_LONG_LONG library_ms = TICK_MS;
-        int64_t left_ms = (cut_late(server) - now_ns()) / PJI_NS_PER_MS + 1;
+        int64_t left_ms = (cut_late(server) - pji_clock_ns(CLOCK_MONOTONIC)) / PJI_NS_PER_MS + 1;
         if (left_ms > TICK_MS)
             left_ms = TICK_MS;
         if (left_ms < 0)

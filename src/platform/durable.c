@@ -7,6 +7,7 @@
 #include "platform/durable.h"
 
 #include "core/str.h"
+#include "platform/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 static int sync_fd(int fd)
@@ -91,11 +91,9 @@ static int write_all(int fd, const char *bytes, size_t len)
 static pj_status open_temporary(const char *path, char **name, int *fd, struct pj_error *err)
 {
     for (int attempt = 0;; attempt++) {
-        struct timespec now = {0};
-        clock_gettime(CLOCK_MONOTONIC, &now);
         struct pji_str text = {0};
         pji_str_addf(&text, "%s.tmp-%ld-%lld", path, (long)getpid(),
-                     (long long)now.tv_sec * 1000000000 + now.tv_nsec);
+                     (long long)pji_clock_ns(CLOCK_MONOTONIC));
         pj_status status = pji_str_ok(&text, err);
         *name = pji_str_take(&text);
         if (status)

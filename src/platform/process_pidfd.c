@@ -3,7 +3,7 @@
  */
 #include "platform/process_pidfd.h"
 
-#include "core/units.h"
+#include "platform/clock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -27,16 +27,9 @@ int pji_pidfd_signal(int pidfd, int signal_number)
     return rc < 0 ? -errno : 0;
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now = {0};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * PJI_NS_PER_S + now.tv_nsec;
-}
-
 int pji_pidfd_wait(int pidfd, int64_t timeout_ns)
 {
-    int64_t start_ns = timeout_ns > 0 ? now_ns() : 0;
+    int64_t start_ns = timeout_ns > 0 ? pji_clock_ns(CLOCK_MONOTONIC) : 0;
     int64_t left_ns = timeout_ns;
     for (;;) {
         struct timespec left = {.tv_sec = (time_t)(left_ns / PJI_NS_PER_S),
@@ -50,7 +43,7 @@ int pji_pidfd_wait(int pidfd, int64_t timeout_ns)
         if (errno != EINTR)
             return -errno;
         if (timeout_ns > 0) {
-            left_ns = timeout_ns - (now_ns() - start_ns);
+            left_ns = timeout_ns - (pji_clock_ns(CLOCK_MONOTONIC) - start_ns);
             left_ns = left_ns > 0 ? left_ns : 0;
         }
     }

@@ -2,6 +2,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "platform/clock.h"
 #include "platform/durable.h"
 #include "raw/findings.h"
 #include "raw/outcome.h"
@@ -304,9 +305,7 @@ static pj_status build(struct import *im, const char *building, const char *out,
 static pj_status prepare(struct import *im, struct pj_error *err)
 {
     const struct pji_import_options *options = im->options;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    im->now_ns = (int64_t)now.tv_sec * PJI_NS_PER_S + now.tv_nsec;
+    im->now_ns = pji_clock_ns(CLOCK_REALTIME);
     pj_status status = pji_raw_tree_read(&im->tree, options->dir, err);
     if (status == PJ_OK)
         status = pji_raw_plan_make(&im->plan, &im->tree, options->runs_table, err);
