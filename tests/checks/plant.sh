@@ -6,11 +6,12 @@ root=${PERJOULE_SOURCE_ROOT:?}
 check=$1
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-for part in src include tools tests meson.build meson_options.txt .clang-format .clang-tidy; do
-    cp -r "$root/$part" "$dir/"
-done
-for part in fuzz bench examples; do
-    [ -d "$root/$part" ] && cp -r "$root/$part" "$dir/"
+# everything that is ours: a folder that is named in meson.build and missing here fails all of them
+for part in "$root"/* "$root/.clang-format" "$root/.clang-tidy"; do
+    case ${part##*/} in
+    build* | demo-results | hw-out) ;;
+    *) cp -r "$part" "$dir/" ;;
+    esac
 done
 
 missing() {
