@@ -117,7 +117,8 @@ class Trace(lean.Case):
         got = json.loads(out)
         print("# %d lines, %.0f MB, 1000 windows: peak RSS %.1f MiB before its result" % (
             LINES, written / 1e6, peak / 1024), flush=True)
-        self.assertLess(peak, MEMORY_KIB)
+        if "ASAN_OPTIONS" not in os.environ:  # instrumented code takes more
+            self.assertLess(peak, MEMORY_KIB)
         self.assertIn(b"cut off and is left out", said)
         self.assertTrue(got["torn"])
         first, = [c for c in got["channels"] if c["name"] == "a"]
