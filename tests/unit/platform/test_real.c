@@ -292,7 +292,8 @@ static void test_perf(void **state)
     (void)state;
     struct pji_platform p;
     assert_int_equal(pji_platform_open_real(&p, NULL, NULL), PJ_OK);
-    assert_int_equal(p.ops->perf_open(p.context, UINT32_MAX, 0, 0), -ENOENT);
+    int no_such = p.ops->perf_open(p.context, UINT32_MAX, 0, 0);
+    assert_true(no_such == -ENOENT || no_such == -EACCES); /* EACCES: perf_event_paranoid */
     int handle = p.ops->perf_open(p.context, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, 0);
     if (handle < 0) {
         pji_platform_close_real(&p);
