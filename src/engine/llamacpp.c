@@ -426,11 +426,7 @@ static pj_status llamacpp_facts(void *state, pji_fact_fn *fn, void *context, str
 static pj_status llamacpp_scrape(void *state, char **text, struct pj_error *err)
 {
     struct llamacpp *l = state;
-    struct pji_str url = {0};
-    pji_str_addf(&url, "%s/metrics", pji_str_text(&l->root_url));
-    pj_status rc = pji_get_metrics(pji_str_text(&url), NULL, text, err);
-    pji_str_fini(&url);
-    return rc;
+    return pji_get_metrics(pji_str_text(&l->root_url), NULL, text, err);
 }
 
 static const char *llamacpp_remote_reason(void *state)

@@ -255,11 +255,7 @@ static pj_status openai_facts(void *state, pji_fact_fn *fn, void *context, struc
 static pj_status openai_scrape(void *state, char **text, struct pj_error *err)
 {
     struct openai *o = state;
-    struct pji_str url = {0};
-    pji_str_addf(&url, "%s/metrics", pji_str_text(&o->root_url));
-    pj_status rc = pji_get_metrics(pji_str_text(&url), o->env.api_key, text, err);
-    pji_str_fini(&url);
-    return rc;
+    return pji_get_metrics(pji_str_text(&o->root_url), o->env.api_key, text, err);
 }
 
 static const char *openai_remote_reason(void *state)

@@ -207,17 +207,24 @@ pj_status pji_get_json(const char *url, const char *bearer, json_t **out, struct
     return rc;
 }
 
-pj_status pji_get_metrics(const char *url, const char *bearer, char **text, struct pj_error *err)
+pj_status pji_get_metrics(const char *root_url, const char *bearer, char **text,
+                          struct pj_error *err)
 {
     long status = 0;
+    struct pji_str url = {0};
     *text = NULL;
-    pj_status rc = pji_http_get(url, bearer, PAGE_TIMEOUT_NS, PAGE_LIMIT, text, &status, err);
-    if (rc)
-        return rc;
-    if (status == 200)
-        return PJ_OK;
-    free(*text);
-    *text = NULL;
-    return pji_fail(err, PJ_EUNSUPPORTED,
-                    "GET %s answered HTTP %ld: the server has no metrics page", url, status);
+    pji_str_addf(&url, "%s/metrics", root_url);
+    pj_status rc = pji_str_ok(&url, err);
+    if (rc == PJ_OK)
+        rc = pji_http_get(pji_str_text(&url), bearer, PAGE_TIMEOUT_NS, PAGE_LIMIT, text, &status,
+                          err);
+    if (rc == PJ_OK && status != 200) {
+        free(*text);
+        *text = NULL;
+        rc = pji_fail(err, PJ_EUNSUPPORTED,
+                      "GET %s answered HTTP %ld: the server has no metrics page",
+                      pji_str_text(&url), status);
+    }
+    pji_str_fini(&url);
+    return rc;
 }

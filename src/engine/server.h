@@ -31,7 +31,9 @@ bool pji_port_is_free(const char *address, int port);
 /* GET that answers with a JSON object; new reference in *out. PJ_EACCESS for HTTP 401
  * and 403, PJ_EPEER for another status. */
 pj_status pji_get_json(const char *url, const char *bearer, json_t **out, struct pj_error *err);
-/* GET of a metrics page; PJ_EUNSUPPORTED when the server has none. */
-pj_status pji_get_metrics(const char *url, const char *bearer, char **text, struct pj_error *err);
+/* GET of root_url/metrics, where llama.cpp and vLLM have their metrics page; PJ_EUNSUPPORTED when
+ * the server has none. */
+pj_status pji_get_metrics(const char *root_url, const char *bearer, char **text,
+                          struct pj_error *err);
 
 #endif

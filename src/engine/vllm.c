@@ -298,11 +298,7 @@ static pj_status vllm_facts(void *state, pji_fact_fn *fn, void *context, struct 
 static pj_status vllm_scrape(void *state, char **text, struct pj_error *err)
 {
     struct vllm *v = state;
-    struct pji_str url = {0};
-    pji_str_addf(&url, "%s/metrics", pji_str_text(&v->root_url));
-    pj_status rc = pji_get_metrics(pji_str_text(&url), NULL, text, err);
-    pji_str_fini(&url);
-    return rc;
+    return pji_get_metrics(pji_str_text(&v->root_url), NULL, text, err);
 }
 
 static const char *vllm_remote_reason(void *state)

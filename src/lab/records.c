@@ -199,20 +199,7 @@ static pj_status put_metric(struct writer *w, const char *task, const char *name
 static pj_status put_per(struct writer *w, const char *task, const char *name,
                          const struct pj_energy *energy, double count, const char *no_count)
 {
-    struct pji_metric_row row = {.task = task,
-                                 .name = name,
-                                 .value = (double)NAN,
-                                 .origin = pj_origin_name(energy->origin),
-                                 .reason = ""};
-    if (energy->origin == PJ_ORIGIN_MISSING) {
-        row.reason = energy->reason;
-    } else if (!(count > 0)) {
-        row.reason = no_count;
-    } else {
-        row.value = energy->value_j / count;
-        row.u_ind = energy->u_ind_j / count;
-        row.u_com = energy->u_com_j / count;
-    }
+    struct pji_metric_row row = pji_metric_per(task, name, energy, count, no_count);
     return pji_store_add_metric(w->store, w->attempt, &row, w->err);
 }
 

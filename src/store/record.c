@@ -162,6 +162,27 @@ static pj_status check_metric(const struct pji_metric_row *row, struct pj_error 
     return PJ_OK;
 }
 
+struct pji_metric_row pji_metric_per(const char *task, const char *name,
+                                     const struct pj_energy *energy, double count,
+                                     const char *no_count)
+{
+    struct pji_metric_row row = {.task = task,
+                                 .name = name,
+                                 .value = (double)NAN,
+                                 .origin = pj_origin_name(energy->origin),
+                                 .reason = ""};
+    if (energy->origin == PJ_ORIGIN_MISSING) {
+        row.reason = energy->reason;
+    } else if (!(count > 0)) {
+        row.reason = no_count;
+    } else {
+        row.value = energy->value_j / count;
+        row.u_ind = energy->u_ind_j / count;
+        row.u_com = energy->u_com_j / count;
+    }
+    return row;
+}
+
 pj_status pji_store_add_metric(struct pji_store *store, int64_t attempt,
                                const struct pji_metric_row *row, struct pj_error *err)
 {

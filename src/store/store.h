@@ -214,6 +214,11 @@ struct pji_metric_row {
     const char *origin;  /* energy origin name, "" for figures without energy */
     const char *reason;
 };
+/* The row of energy / count, with its uncertainty; missing with the energy's reason, or with
+ * `no_count` where the count is 0 or unknown (NaN). Borrows its texts. */
+struct pji_metric_row pji_metric_per(const char *task, const char *name,
+                                     const struct pj_energy *energy, double count,
+                                     const char *no_count);
 pj_status pji_store_add_metric(struct pji_store *store, int64_t attempt,
                                const struct pji_metric_row *row, struct pj_error *err);
 

@@ -389,9 +389,30 @@ static void test_transaction(void **state)
     free(value);
 }
 
+static void test_metric_per_count(void **state)
+{
+    (void)state;
+    struct pj_energy e = {.value_j = 12, .u_ind_j = 2, .u_com_j = 4, .origin = PJ_ORIGIN_COUNTER};
+    struct pji_metric_row row = pji_metric_per("t", "j_per_token", &e, 4, "no tokens");
+    assert_true(row.value == 3 && row.u_ind == 0.5 && row.u_com == 1);
+    assert_string_equal(row.origin, "counter");
+    assert_string_equal(row.reason, "");
+    const double counts[] = {0, (double)NAN};
+    for (size_t i = 0; i < 2; i++) {
+        row = pji_metric_per("t", "j_per_token", &e, counts[i], "no tokens");
+        assert_true(isnan(row.value));
+        assert_string_equal(row.reason, "no tokens");
+    }
+    e = (struct pj_energy){.origin = PJ_ORIGIN_MISSING, .reason = "no counter"};
+    row = pji_metric_per("t", "j_per_token", &e, 4, "no tokens");
+    assert_true(isnan(row.value));
+    assert_string_equal(row.reason, "no counter");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_metric_per_count),
         cmocka_unit_test_setup_teardown(test_energies, setup, teardown),
         cmocka_unit_test_setup_teardown(test_energies_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_requests, setup, teardown),
