@@ -80,6 +80,17 @@ static bool sample_gap(const struct pji_gate_inputs *in, const struct pji_gate_l
     return true;
 }
 
+static bool phase_sum(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                      struct pji_str *detail)
+{
+    (void)limits;
+    if (!(in->phase_sum_off_share > 0.001))
+        return false;
+    pji_str_addf(detail, "the phases and what lies between them add up to %.2f %% off the total",
+                 100 * in->phase_sum_off_share);
+    return true;
+}
+
 static bool short_window(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
                          struct pji_str *detail)
 {
@@ -311,6 +322,10 @@ static const struct gate gates[] = {
     {{"short_window", PJI_GATE_FLAG,
       "The window spans fewer than 10 samples: its edges dominate the uncertainty."},
      short_window},
+    {{"phase_sum", PJI_GATE_FLAG,
+      "The energies of the phases and of what lies between them do not add up to the attempt's "
+      "total within 0.1 %."},
+     phase_sum},
     {{"energy_partial", PJI_GATE_FLAG, "A domain that exists was not read."}, energy_partial},
     {{"energy_remote", PJI_GATE_NOTE, "The engine runs on another host and is not measured here."},
      energy_remote},

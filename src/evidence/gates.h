@@ -57,6 +57,8 @@ struct pji_gate_inputs {
     bool cache_expected;       /* the study asked for a prompt cache */
     const struct pji_host_change *host; /* NULL: nobody looked */
     const struct pj_energy *total;
+    double
+        phase_sum_off_share;   /* |sum of the phases - the attempt's total| / total; NaN: unknown */
     const char *remote_reason; /* energy of the engine is elsewhere; NULL: it is here */
 };
 

@@ -8,6 +8,8 @@
 #include "core/digest.h"
 #include "core/units.h"
 #include "lab/latency.h"
+#include "lab/loading.h"
+#include "lab/phase_sum.h"
 #include "lab/scores.h"
 
 #include <math.h>
@@ -45,6 +47,9 @@ struct writer {
     struct pj_energy *energies; /* scratch: one for each channel */
     bool *in_total;
     struct pji_str *gates_failed;
+    struct pji_phase_sum sum;
+    struct pj_energy load; /* of the phase `load` */
+    bool loaded;
     struct pj_error *err;
 };
 
@@ -78,21 +83,14 @@ static pj_status store_total(struct writer *w, const char *phase, const char *ta
     return status;
 }
 
-/* Energy of one window: every channel and the total. Where the engine is on another host, what was
+/* The energies in w->energies and their total. Where the engine is on another host, what was
  * measured here is the client's and the total is missing. */
-static pj_status store_window(struct writer *w, const char *phase, const char *task,
-                              int64_t start_ns, int64_t end_ns, struct pj_energy *total_out)
+static pj_status store_energies(struct writer *w, const char *phase, const char *task,
+                                struct pji_total *total)
 {
     const struct pji_trace *trace = &w->data->trace;
     const char *remote = w->data->remote_reason;
-    struct pji_total total = {0};
     pj_status status = PJ_OK;
-    if (!w->data->has_trace) {
-        pji_energy_missing(&total.energy, "the meter's trace is not complete");
-        *total_out = total.energy;
-        return store_total(w, phase, task, &total);
-    }
-    pji_trace_window(trace, start_ns, end_ns, false, w->energies, w->in_total, &total);
     for (size_t i = 0; i < trace->header.n_channels && status == PJ_OK; i++) {
         const struct pji_channel *channel = &trace->header.channels[i];
         if (channel->role != PJI_ROLE_ENERGY && channel->role != PJI_ROLE_POWER)
@@ -110,12 +108,29 @@ static pj_status store_window(struct writer *w, const char *phase, const char *t
         status = pji_store_add_energy(w->store, w->attempt, &row, w->err);
     }
     if (remote[0] != '\0') {
-        pji_energy_missing(&total.energy, remote);
-        snprintf(total.label, sizeof total.label, "engine on another host");
+        pji_energy_missing(&total->energy, remote);
+        snprintf(total->label, sizeof total->label, "engine on another host");
         memset(w->in_total, 0, trace->header.n_channels * sizeof *w->in_total);
     }
+    return status == PJ_OK ? store_total(w, phase, task, total) : status;
+}
+
+/* Energy of one window: every channel and the total. */
+static pj_status store_window(struct writer *w, const char *phase, const char *task,
+                              int64_t start_ns, int64_t end_ns, struct pj_energy *total_out)
+{
+    struct pji_total total = {0};
+    pj_status status = PJ_OK;
+    if (w->data->has_trace) {
+        pji_trace_window(&w->data->trace, start_ns, end_ns, false, w->energies, w->in_total,
+                         &total);
+        status = store_energies(w, phase, task, &total);
+    } else {
+        pji_energy_missing(&total.energy, "the meter's trace is not complete");
+        status = store_total(w, phase, task, &total);
+    }
     *total_out = total.energy;
-    return status == PJ_OK ? store_total(w, phase, task, &total) : status;
+    return status;
 }
 
 /* Mean of the utilisation channels over a window: what a model saw (docs/metrics.md). */
@@ -262,6 +277,11 @@ static pj_status put_request_metrics(struct writer *w, const struct pji_phase_da
         status = put_per(w, task, "j_per_token", energy, tokens, no_tokens);
     if (status == PJ_OK)
         status = put_per(w, task, "j_per_request", energy, ok, "no request succeeded");
+    if (status == PJ_OK)
+        status = pji_loading_store(w->store, w->attempt, task, w->loaded ? &w->load : NULL,
+                                   w->data->loads_nothing ? "the server was running before"
+                                                          : "the trial has no phase load",
+                                   energy, ok, w->err);
     struct latency_target target = {w, task};
     if (status == PJ_OK)
         status = pji_latency_each(f, &phase->run.load.slo, dur_s, put_latency, &target, w->err);
@@ -302,6 +322,7 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
                                  .cache_expected = w->data->cache_expected,
                                  .host = &phase->host,
                                  .total = energy,
+                                 .phase_sum_off_share = w->sum.off_share,
                                  .remote_reason = remote[0] != '\0' ? remote : NULL};
     return pji_gates_apply(&in, &w->data->gates, on_gate, w, w->err);
 }
@@ -361,12 +382,16 @@ static pj_status store_phase(struct writer *w, const struct pji_phase_data *phas
                                 .end_ns = phase->end_ns};
     struct pj_energy total = {0};
     struct pji_latency f = {0};
-    if (phase->end_ns < phase->start_ns || phase->start_ns == 0)
-        return PJ_OK; /* cut off before it began: nothing to keep */
+    if (!pji_phase_began(phase))
+        return PJ_OK;
     pj_status status = pji_store_add_phase(w->store, w->attempt, &row, w->err);
     if (status == PJ_OK)
         status =
             store_window(w, phase->name, task_name(phase), phase->start_ns, phase->end_ns, &total);
+    if (strcmp(phase->name, "load") == 0 && !w->data->loads_nothing) {
+        w->load = total;
+        w->loaded = true;
+    }
     if (status == PJ_OK)
         status = store_requests(w, phase, &total, &f);
     if (status == PJ_OK && strcmp(phase->name, "measure") == 0) {
@@ -382,6 +407,21 @@ static pj_status store_phase(struct writer *w, const struct pji_phase_data *phas
     return status;
 }
 
+/* The moments of no phase, and whether everything adds up to the whole. */
+static pj_status store_between(struct writer *w)
+{
+    struct pji_total total = w->sum.total;
+    size_t n = w->data->trace.header.n_channels;
+    if (n > 0) {
+        memcpy(w->energies, w->sum.between, n * sizeof *w->energies);
+        memcpy(w->in_total, w->sum.in_total, n * sizeof *w->in_total);
+    }
+    pj_status status = store_energies(w, "between", "", &total);
+    if (status == PJ_OK)
+        status = put_metric(w, "", "phase_sum_off_share", w->sum.off_share, w->sum.reason);
+    return status;
+}
+
 pj_status pji_records_store(struct pji_store *store, int64_t attempt,
                             const struct pji_trial_data *data, struct pji_str *gates_failed,
                             double *energy_j, struct pj_error *err)
@@ -394,15 +434,22 @@ pj_status pji_records_store(struct pji_store *store, int64_t attempt,
     w.energies = pji_zalloc(n + 1, sizeof *w.energies, err);
     w.in_total = pji_zalloc(n + 1, sizeof *w.in_total, err);
     pj_status status = w.energies != NULL && w.in_total != NULL ? PJ_OK : PJ_ENOMEM;
+    bool whole = data->has_trace && data->end_ns > data->start_ns;
+    w.sum.off_share = (double)NAN;
+    if (status == PJ_OK && whole)
+        status = pji_phase_sum_make(&w.sum, data, err);
     for (size_t i = 0; i < data->n && status == PJ_OK; i++)
         status = store_phase(&w, &data->phases[i]);
-    if (status == PJ_OK && data->has_trace && data->end_ns > data->start_ns) {
+    if (status == PJ_OK && whole)
+        status = store_between(&w);
+    if (status == PJ_OK && whole) {
         /* From the first reading on: the meter started after the attempt did. */
         int64_t start_ns = data->trace.header.t_ns;
         status = store_window(&w, "trial", "", start_ns, data->trace.footer.t_ns, &total);
         if (total.origin != PJ_ORIGIN_MISSING)
             *energy_j = total.value_j;
     }
+    pji_phase_sum_fini(&w.sum);
     free(w.energies);
     free(w.in_total);
     return status;

@@ -18,6 +18,12 @@ struct pji_phase_data {
     struct pji_host_change host; /* what else the machine did meanwhile; zeroed: nobody looked */
 };
 
+/* Whether it was reached: a phase that was cut off before it began leaves nothing. */
+static inline bool pji_phase_began(const struct pji_phase_data *phase)
+{
+    return phase->end_ns >= phase->start_ns && phase->start_ns != 0;
+}
+
 struct pji_trial_data {
     struct pji_phase_data *phases;
     size_t n, cap;
@@ -25,6 +31,7 @@ struct pji_trial_data {
     bool has_trace;
     char remote_reason[160]; /* see engine/engine.h; "": the engine runs here */
     bool cache_expected;
+    bool loads_nothing; /* the server was there before the trial: its loading is nobody's here */
     int64_t interval_ns;
     struct pji_gate_limits gates;
     int64_t start_ns, end_ns;

@@ -570,6 +570,7 @@ pj_status pji_trial_run(const struct pji_run_env *env, const struct pji_study *s
     pji_boot_id(a.boot_id, sizeof a.boot_id);
     a.data.interval_ns = study->meter_interval_ns;
     a.data.gates = study->gates;
+    a.data.loads_nothing = study->engine->starts_nothing;
     a.data.start_ns = pji_clock_ns(CLOCK_MONOTONIC);
     pj_status status = pji_store_start_attempt(store, trial->id, nonce, a.data.start_ns,
                                                pji_clock_ns(CLOCK_REALTIME), &a.id, err);

@@ -17,6 +17,9 @@ static const struct pji_figure_name names[] = {
      "faster"},
     {"ttft_s", "TTFT, s", "time to first token", "time to first token, s", "shorter", "longer"},
     {"tpot_s", "TPOT, s", "time per output token", "time per output token, s", "shorter", "longer"},
+    {"load_j", "J to load", "energy of loading", "energy of loading, J", "less", "more"},
+    {"load_break_even_requests", "requests per loading", "requests that loading is worth",
+     "requests that loading is worth", "fewer", "more"},
 };
 
 const struct pji_figure_name *pji_figure_name_at(size_t i)
@@ -55,6 +58,12 @@ static const struct pji_definition definitions[] = {
     {"tpot_s", "TPOT, s",
      "time from the first to the last token divided by the output tokens less one, mean over the "
      "requests with two tokens or more"},
+    {"load_j", "J to load",
+     "energy of the phase load, from starting the engine until it is ready; the same for each task "
+     "of a trial, and in no other figure"},
+    {"load_break_even_requests", "requests per loading",
+     "energy of loading divided by energy per request: after so many requests serving has taken as "
+     "much as loading"},
     {"accuracy_share", "accuracy",
      "share of distinct items answered correctly; an unparsable answer counts as wrong"},
     {"mean", "mean",

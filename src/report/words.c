@@ -52,7 +52,8 @@ const char *pji_report_verdict(const struct pji_comparison *c)
     return "no conclusion";
 }
 
-/* Tasks in order of appearance; "" for studies without tasks. NULL past the last. */
+/* Tasks that have a figure of the report, in order of appearance; "" for studies without tasks.
+ * NULL past the last. */
 const char *pji_report_task(const struct pji_summary *s, size_t index)
 {
     const char *seen[64];
@@ -60,7 +61,7 @@ const char *pji_report_task(const struct pji_summary *s, size_t index)
     for (size_t t = 0; t < s->n_treatments; t++) {
         for (size_t f = 0; f < s->treatments[t].n_figures; f++) {
             const char *task = s->treatments[t].figures[f].task;
-            bool known = false;
+            bool known = pji_figure_name_find(s->treatments[t].figures[f].name) == NULL;
             for (size_t i = 0; i < n; i++)
                 known = known || strcmp(seen[i], task) == 0;
             if (!known && n < sizeof seen / sizeof seen[0])

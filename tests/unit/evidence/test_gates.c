@@ -86,6 +86,13 @@ static void each_fault_fires_its_own_gate(void **state)
     in = clean();
     in.window_ns = 999999999;
     check(&in, "short_window ");
+    in = clean();
+    in.phase_sum_off_share = 0.001; /* exactly the allowed share */
+    check(&in, "");
+    in.phase_sum_off_share = 0.00101;
+    check(&in, "phase_sum ");
+    in.phase_sum_off_share = (double)NAN; /* no total: other gates say why */
+    check(&in, "");
 }
 
 static struct pji_host_change quiet(void)
