@@ -1,5 +1,6 @@
 #include "analysis/analyse_parts.h"
 
+#include "analysis/conclusion.h"
 #include "analysis/finding.h"
 #include "analysis/layout.h"
 #include "analysis/where.h"
@@ -66,6 +67,29 @@ void pji_route_find(struct pji_route *route, bool forbidding, const char *format
     route->conclusive = route->conclusive && !forbidding;
 }
 
+/* what the p-values say together; in the results when an adjustment was asked for */
+static pj_status conclude(struct pji_route *route, struct pj_error *err)
+{
+    const struct pji_adjustment *adjustment;
+    json_t *conclusion = NULL;
+    pj_status rc = pji_adjustment_find(route->request->adjust, &adjustment, err);
+    if (!rc)
+        rc = pji_conclude(route->out, adjustment, pji_route_alpha(route), &conclusion, err);
+    if (rc)
+        return rc;
+    pji_finding_multiple(conclusion, route->findings, route->checks);
+    if (route->request->adjust) {
+        if (json_object_size(json_object_get(conclusion, "families")) == 0)
+            pji_route_find(route, false,
+                           "no result has p-values that could be adjusted after %s: what was "
+                           "computed is not a family of comparisons",
+                           adjustment->long_name);
+        json_object_set(route->out, "conclusion", conclusion);
+    }
+    json_decref(conclusion);
+    return PJ_OK;
+}
+
 pj_status pji_route_examine(struct pji_route *route, const struct pji_frame *frame, size_t response,
                             const size_t *factor, size_t factors, size_t random,
                             struct pj_error *err)
@@ -80,9 +104,16 @@ pj_status pji_route_examine(struct pji_route *route, const struct pji_frame *fra
                              .factor = factor,
                              .factors = factors,
                              .random = random,
+                             .correlation = route->request->correlate != NULL,
+                             .correlated = PJI_NO_COLUMN,
+                             .stratum = PJI_NO_COLUMN,
                              .summary = s,
                              .limits = pji_finding_limits_default()};
     double *y = NULL;
+    if (e.correlation) { /* factor: x, then the strata if there are any */
+        e.correlated = factor[0];
+        e.stratum = factors > 1 ? factor[1] : PJI_NO_COLUMN;
+    }
     for (size_t i = 0; s && i < s->n_factors && i < PJI_DESIGN_COLUMNS; i++)
         named[n_named++] = s->factors[i].key;
     for (size_t i = 0; i < route->request->n_design && n_named < PJI_DESIGN_COLUMNS; i++)
@@ -93,9 +124,10 @@ pj_status pji_route_examine(struct pji_route *route, const struct pji_frame *fra
         rc = pji_evidence_init(&e, route->request->unit, named, n_named, err);
     if (!rc) {
         rc = pji_findings_run(&e, route->findings, route->checks, &forbidding, err);
-        pji_finding_multiple(route->out, route->findings, route->checks);
         pji_evidence_fini(&e);
     }
+    if (!rc)
+        rc = conclude(route, err);
     free(y);
     route->conclusive = route->conclusive && !forbidding;
     return rc;
@@ -145,7 +177,9 @@ static pj_status check_request(const struct pji_analysis *r, struct pj_error *er
         return pji_fail(err, PJ_EINVAL, "--paired-by needs --by G: the treatments of each block");
     if (!r->model && (r->factors > 0 || r->n_emmeans > 0))
         return pji_fail(err, PJ_EINVAL, "--factor and --emmeans belong to --model");
-    return pji_route_check_tests(r->tests, err);
+    const struct pji_adjustment *adjustment;
+    pj_status rc = pji_adjustment_find(r->adjust, &adjustment, err);
+    return rc ? rc : pji_route_check_tests(r->tests, err);
 }
 
 static void finish(struct pji_route *route)

@@ -37,8 +37,9 @@ struct pji_analysis {
     double low, high;
     uint64_t seed; /* of the bootstrap */
 
-    double alpha;  /* of the tests of assumptions; 0: 0.05 */
-    bool filtered; /* `where` holds a choice of the user */
+    double alpha;       /* of conclusions and of the tests of assumptions; 0: 0.05 */
+    const char *adjust; /* analysis/conclusion.h; NULL: results hold the usual ones side by side */
+    bool filtered;      /* `where` holds a choice of the user */
 
     /* What the findings look at besides (analysis/finding.h). */
     const char *unit;          /* column whose values were set up once and measured

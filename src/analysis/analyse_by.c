@@ -404,6 +404,8 @@ pj_status pji_route_correlate(struct pji_route *route, struct pj_error *err)
         pji_put_object(route->out, "correlation", o);
         route->used = frame.n;
     }
+    if (!rc)
+        rc = pji_route_examine(route, &frame, cols[0], &cols[1], r->by ? 2 : 1, PJI_NO_COLUMN, err);
     free(zero);
     free(x);
     free(y);

@@ -28,7 +28,7 @@ void pji_route_find(struct pji_route *route, bool forbidding, const char *format
     __attribute__((format(printf, 3, 4)));
 
 /* Runs all findings on the rows of `frame`: `response` and `factor` are columns, random one or
- * PJI_NO_COLUMN. */
+ * PJI_NO_COLUMN. Of a correlation `factor` is x and, if any, the column of its groups. */
 pj_status pji_route_examine(struct pji_route *route, const struct pji_frame *frame, size_t response,
                             const size_t *factor, size_t factors, size_t random,
                             struct pj_error *err);

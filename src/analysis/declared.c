@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *text_of(const json_t *o, const char *key)
 {
@@ -85,7 +86,16 @@ void pji_declared_request(const struct pji_declared *declared, struct pji_analys
         request->factors = declared->factors;
     }
     request->tests = declared->tests.len > 0 ? pji_str_text(&declared->tests) : NULL;
+    pji_declared_judge(declared, request);
+}
+
+void pji_declared_judge(const struct pji_declared *declared, struct pji_analysis *request)
+{
+    if (!declared->plan)
+        return;
     request->alpha = json_number_value(json_object_get(declared->plan, "alpha"));
+    if (!request->adjust)
+        request->adjust = text_of(declared->plan, "adjust");
 }
 
 static bool same(const char *a, const char *b)
@@ -110,6 +120,8 @@ static const char *departure(const struct pji_declared *d, const struct pji_anal
         return "the blocks are not the declared ones";
     if (!same(r->tests, plan.tests))
         return "the tests are not the declared ones";
+    if (r->adjust && strcasecmp(r->adjust, plan.adjust) != 0)
+        return "the adjustment of p-values is not the declared one";
     return NULL;
 }
 
@@ -127,6 +139,28 @@ json_t *pji_declared_label(const struct pji_declared *declared, const struct pji
     return o;
 }
 
+/* Tukey's adjustment is one of all pairwise contrasts of means: refused where a plan has none */
+static pj_status check_tukey(const json_t *plan, struct pj_error *err)
+{
+    const json_t *tests = json_object_get(plan, "tests");
+    bool contrasts = json_array_size(tests) == 0;
+    size_t i;
+    json_t *v;
+    if (strcmp(text_of(plan, "adjust"), "Tukey") != 0)
+        return PJ_OK;
+    json_array_foreach(tests, i, v) contrasts =
+        contrasts || strcmp(json_string_value(v), "contrast") == 0;
+    if (strcmp(text_of(plan, "blocks"), "block") == 0)
+        return pji_fail(err, PJ_EINVAL,
+                        "adjust: Tukey compares means with a common variance and does not go with "
+                        "blocks: use Holm");
+    if (!contrasts)
+        return pji_fail(err, PJ_EINVAL,
+                        "adjust: Tukey adjusts pairwise contrasts of means: add contrast to tests, "
+                        "or use Holm for rank tests");
+    return PJ_OK;
+}
+
 pj_status pji_declared_check_tests(const char *plan_json, struct pj_error *err)
 {
     json_t *plan = plan_json ? json_loads(plan_json, 0, NULL) : NULL;
@@ -138,6 +172,8 @@ pj_status pji_declared_check_tests(const char *plan_json, struct pj_error *err)
         if (!rc)
             rc = pji_route_check_tests(json_string_value(v), err);
     }
+    if (!rc && plan)
+        rc = check_tukey(plan, err);
     json_decref(plan);
     return rc;
 }

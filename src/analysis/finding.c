@@ -128,14 +128,29 @@ static pj_status one_group(const struct pji_frame *frame, struct pji_factor *out
     return out->level[0] ? PJ_OK : PJ_ENOMEM;
 }
 
+/* what is compared: combinations of the tested factors, or the strata of a correlation */
+static pj_status cross_groups(const struct pji_evidence *e, struct pji_factor *out,
+                              struct pj_error *err)
+{
+    size_t cols[PJI_FORMULA_VARIABLES + 1];
+    size_t n = 0;
+    for (size_t i = 0; i < e->factors; i++)
+        cols[n++] = e->factor[i];
+    if (e->correlation && e->stratum != PJI_NO_COLUMN && !among(e->stratum, cols, n))
+        cols[n++] = e->stratum;
+    return n > 0 ? pji_frame_cross(e->frame, cols, n, out, err) : one_group(e->frame, out, err);
+}
+
 /* every combination of what is tested and what else was varied; when that leaves no repetition,
  * the tested groups themselves */
 static pj_status make_cells(struct pji_evidence *e, struct pj_error *err)
 {
-    size_t cols[PJI_DESIGN_COLUMNS + PJI_FORMULA_VARIABLES + 1];
+    size_t cols[PJI_DESIGN_COLUMNS + PJI_FORMULA_VARIABLES + 2];
     size_t n = 0;
     for (size_t i = 0; i < e->factors; i++)
         cols[n++] = e->factor[i];
+    if (e->correlation && e->stratum != PJI_NO_COLUMN && !among(e->stratum, cols, n))
+        cols[n++] = e->stratum;
     for (size_t i = 0; i < e->roles.designs; i++) {
         if (!among(e->roles.design[i], cols, n))
             cols[n++] = e->roles.design[i];
@@ -149,8 +164,7 @@ static pj_status make_cells(struct pji_evidence *e, struct pj_error *err)
     if (rc || (n > 0 && 2 * e->cell.k <= e->frame->n))
         return rc;
     pji_factor_fini(&e->cell);
-    return e->factors > 0 ? pji_frame_cross(e->frame, e->factor, e->factors, &e->cell, err)
-                          : one_group(e->frame, &e->cell, err);
+    return cross_groups(e, &e->cell, err);
 }
 
 pj_status pji_evidence_init(struct pji_evidence *evidence, const char *unit,
@@ -162,11 +176,13 @@ pj_status pji_evidence_init(struct pji_evidence *evidence, const char *unit,
         pji_roles_find(&evidence->roles, evidence->frame, evidence->response, named, n_named, err);
     if (!rc && unit)
         rc = pji_table_find(evidence->table, unit, &evidence->roles.column[PJI_ROLE_UNIT], err);
-    if (!rc && evidence->factors > 0)
-        rc = pji_frame_cross(evidence->frame, evidence->factor, evidence->factors, &evidence->group,
-                             err);
-    else if (!rc)
-        rc = one_group(evidence->frame, &evidence->group, err);
+    if (!rc && evidence->correlation) { /* tested: x, where it is a factor of the design */
+        evidence->factor = &evidence->correlated;
+        evidence->factors =
+            among(evidence->correlated, evidence->roles.design, evidence->roles.designs) ? 1 : 0;
+    }
+    if (!rc)
+        rc = cross_groups(evidence, &evidence->group, err);
     if (!rc)
         rc = make_cells(evidence, err);
     if (rc)

@@ -40,6 +40,10 @@ struct pji_evidence {
     struct pji_factor group; /* combinations of their levels; k = 1 without factors */
     struct pji_factor cell;  /* combinations with the other design columns and the unit */
     size_t random;           /* column of the random intercept, or PJI_NO_COLUMN */
+    /* A correlation instead of a comparison: nothing is concluded from differences between the
+     * groups (levels of `stratum`). factor is then `correlated` where it looks like a factor. */
+    bool correlation;
+    size_t correlated, stratum; /* columns; stratum may be PJI_NO_COLUMN */
     struct pji_roles roles;
     const struct pji_summary *summary; /* of a study, or NULL */
     struct pji_finding_limits limits;
@@ -93,9 +97,9 @@ void pji_evidence_fini(struct pji_evidence *evidence);
 pj_status pji_findings_run(const struct pji_evidence *evidence, json_t *findings, json_t *checks,
                            bool *forbidding, struct pj_error *err);
 
-/* Of results already computed ("dunn", "wilcoxon", "ttest" of an analysis): how many comparisons
- * were made together. Adds itself like the others. */
-void pji_finding_multiple(const json_t *results, json_t *findings, json_t *checks);
+/* Of what was concluded (analysis/conclusion.h): how many comparisons were made together, and does
+ * what they say depend on it? Adds itself like the others. */
+void pji_finding_multiple(const json_t *conclusion, json_t *findings, json_t *checks);
 
 /* Adds one answer: to checks always, to findings when it fires. */
 void pji_finding_add(const char *code, const struct pji_finding *finding, json_t *findings,

@@ -289,16 +289,18 @@ static pj_status between_units(const struct pji_evidence *e, struct units *u, st
 static void name_units(const struct pji_evidence *e, struct pji_str *out)
 {
     for (size_t i = 0; i < e->factors; i++)
-        pji_str_addf(out, "%s%s", i ? ", " : "", e->table->column[e->factor[i]]);
+        pji_str_addf(out, "%s%s", out->len > 0 ? ", " : "", e->table->column[e->factor[i]]);
     for (size_t i = 0; i < e->roles.designs; i++) {
         bool tested = false;
         for (size_t j = 0; j < e->factors; j++)
             tested = tested || e->factor[j] == e->roles.design[i];
         if (!tested)
-            pji_str_addf(out, ", %s", e->table->column[e->roles.design[i]]);
+            pji_str_addf(out, "%s%s", out->len > 0 ? ", " : "",
+                         e->table->column[e->roles.design[i]]);
     }
     if (e->roles.column[PJI_ROLE_UNIT] != PJI_NO_COLUMN)
-        pji_str_addf(out, ", %s", e->table->column[e->roles.column[PJI_ROLE_UNIT]]);
+        pji_str_addf(out, "%s%s", out->len > 0 ? ", " : "",
+                     e->table->column[e->roles.column[PJI_ROLE_UNIT]]);
 }
 
 static void put_figures(json_t *figures, const struct units *u)
@@ -326,7 +328,14 @@ static void judge_units(const struct pji_evidence *e, const struct units *u, str
     put_figures(f->figures, u);
     struct pji_str names = {0};
     name_units(e, &names);
-    if (e->random == PJI_NO_COLUMN)
+    if (e->correlation)
+        pji_finding_fire(f, PJI_CONSEQUENCE_FORBID,
+                         "%zu rows are %zu units (combinations of %s) measured repeatedly, and "
+                         "rows of one unit resemble each other (ICC %.4g): repetitions are not "
+                         "replicates; a correlation has at most %g residual degrees of freedom "
+                         "between units, not %g: correlate means of units",
+                         u->n, u->units, pji_str_text(&names), u->icc, u->df_units, u->df_rows);
+    else if (e->random == PJI_NO_COLUMN)
         pji_finding_fire(f, PJI_CONSEQUENCE_FORBID,
                          "%zu rows are %zu units (combinations of %s) measured repeatedly, and "
                          "rows of one unit resemble each other (ICC %.4g): repetitions are not "
@@ -353,12 +362,13 @@ pj_status pji_check_pseudo_replication(const struct pji_evidence *e, struct pji_
     struct units u = {.n = e->frame->n, .units = e->cell.k, .groups = e->group.k};
     u.df_units = (double)u.units - (double)u.groups;
     u.df_rows = (double)u.n - (double)u.groups;
-    if (e->factors == 0) {
+    if (e->factors == 0 && !e->correlation) {
         pji_finding_unknown(f, "no factor is tested");
         return PJ_OK;
     }
     if (u.units <= u.groups || u.n <= u.units) {
-        if (e->roles.designs + (e->roles.column[PJI_ROLE_UNIT] != PJI_NO_COLUMN) <= e->factors)
+        if (e->roles.designs + (e->roles.column[PJI_ROLE_UNIT] != PJI_NO_COLUMN) <=
+            e->factors + (e->correlation && e->stratum != PJI_NO_COLUMN))
             pji_finding_unknown(f, "no column says which rows share a unit (%s)",
                                 pji_role_wanted(PJI_ROLE_UNIT));
         else

@@ -38,7 +38,8 @@ static void judge(struct count *c, struct pji_finding *f)
     else
         pji_finding_fire(f, c->below == c->pairs ? PJI_CONSEQUENCE_FORBID : PJI_CONSEQUENCE_WARN,
                          "%zu of %zu differences are smaller than the meter's common uncertainty "
-                         "(k = 2), which repetitions do not reduce: %s%s",
+                         "(k = 2), which repetitions do not reduce: %s%s; they cannot be told from "
+                         "0 with this meter, however small their p",
                          c->below, c->pairs, pji_str_text(&c->names), c->below > 3 ? ", …" : "");
     pji_str_fini(&c->names);
 }

@@ -91,7 +91,7 @@ static pj_status measure_drift(const struct pji_evidence *e, const double *rank,
         xy += (rank[i] - middle) * residual[i];
     }
     d->change = xx > 0 ? xy / xx * ((double)n - 1) / pji_mean(e->y, n) : 0;
-    if (e->group.k < 2)
+    if (e->group.k < 2 || (e->correlation && e->factors == 0))
         return PJ_OK;
     struct pji_groups groups = {rank, e->group.code, n, e->group.k};
     struct pji_oneway a;
@@ -120,7 +120,8 @@ static void judge_drift(const struct pji_evidence *e, const struct drift *d, str
     else if (drifts)
         pji_finding_fire(f, PJI_CONSEQUENCE_WARN,
                          "the response drifts over time within cells: %+.2g %% from first to last "
-                         "(rho %.2g)",
+                         "(rho %.2g): the drift is in the scatter of every cell, and in a "
+                         "difference of levels that do not share their times",
                          100 * d->change, d->rho);
     else if (confounded)
         pji_finding_fire(f, PJI_CONSEQUENCE_WARN,
@@ -212,7 +213,8 @@ static pj_status judge_temperature(const struct pji_evidence *e, double *tempera
     if (r.p < e->limits.p && fabs(r.r) >= e->limits.r)
         pji_finding_fire(f, PJI_CONSEQUENCE_WARN,
                          "within cells the response follows the temperature: %+.3g %% per degree "
-                         "(r %.2g, from %g to %g degrees); a correlation, not a cause",
+                         "(r %.2g, from %g to %g degrees; a correlation, not a cause): levels that "
+                         "were measured at different temperatures differ by that as well",
                          100 * slope, r.r, low, high);
     else
         pji_finding_clean(f, "no correlation within cells (r %.2g, p %.2g)", r.r, r.p);

@@ -264,7 +264,7 @@ static void add_below(struct pji_finding *f, const char *group, const char *task
     }
     pji_str_addf(&text,
                  "accuracy of '%s'%s%s is %.3g, %sbelow the %.3g of always giving the commonest "
-                 "answer",
+                 "answer: its energy is not that of solving the task",
                  group, *task ? " on " : "", task, accuracy, sure ? "surely " : "", baseline);
     pji_finding_fire(f, how, "%s", pji_str_text(&text));
     json_t *o = json_object();

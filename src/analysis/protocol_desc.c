@@ -195,7 +195,7 @@ static pj_status correlate(struct pji_answer_job *job, bool runs, struct pj_erro
         return rc;
     json_object_foreach(json_object_get(o, "correlation"), level, v)
     {
-        json_t *row = pji_job_row(job, "correlation", "Spearman", NULL, NULL);
+        json_t *row = pji_job_row(job, "correlation", "Spearman", NULL, o);
         pji_row_text(row, "y", q->correlate.item[0]);
         pji_row_text(row, "x", q->correlate.item[1]);
         pji_row_text(row, "rows", runs ? "runs" : "rows");

@@ -145,6 +145,40 @@ static void put_variance(struct pji_str *out, const json_t *rows)
                  json_is_true(json_object_get(row, "singular")) ? "singular" : "not singular");
 }
 
+/* whether the question was declared before the study ran; nothing for a table */
+static void put_label(struct pji_str *out, const json_t *plan)
+{
+    if (!plan)
+        return;
+    if (json_object_get(plan, "reason"))
+        pji_str_addf(out, "  %s: %s\n", text_of(plan, "status"), text_of(plan, "reason"));
+    else
+        pji_str_addf(out, "  %s, as declared before the run (plan %.12s)\n",
+                     text_of(plan, "status"), text_of(plan, "sha256"));
+}
+
+/* a plan that no question of the protocol is: where its answer is */
+static void put_unanswered(struct pji_str *out, const json_t *answers)
+{
+    const json_t *plan = json_object_get(json_array_get(answers, 0), "plan");
+    const json_t *declared = json_object_get(plan, "declared");
+    size_t i;
+    json_t *q;
+    json_array_foreach(answers, i, q)
+    {
+        if (strcmp(text_of(json_object_get(q, "plan"), "status"), "planned") == 0)
+            return;
+    }
+    if (!declared)
+        return;
+    pji_str_addf(out, "\nthe study declared another analysis before it ran: %s by",
+                 text_of(declared, "response"));
+    json_array_foreach(json_object_get(declared, "factors"), i, q)
+        pji_str_addf(out, "%s %s", i ? "," : "", json_string_value(q));
+    pji_str_addf(out, " (plan %.12s); `perjoule analyse STUDY` without a protocol follows it\n",
+                 text_of(plan, "sha256"));
+}
+
 static void put_question(struct pji_str *out, const json_t *q, bool force)
 {
     const json_t *tables = json_object_get(q, "tables");
@@ -152,6 +186,7 @@ static void put_question(struct pji_str *out, const json_t *q, bool force)
     pji_str_addf(out, "\n%s  %s (%s in %s; %lld %s)\n", text_of(q, "id"), text_of(q, "title"),
                  text_of(q, "response"), text_of(q, "unit"),
                  (long long)json_integer_value(json_object_get(q, "n")), text_of(q, "rows"));
+    put_label(out, json_object_get(q, "plan"));
     pji_str_addf(out, "  route: %s, scale %s: %s\n", text_of(a, "route"),
                  text_of(a, "recommended_scale"), text_of(a, "reason"));
     put_omnibus(out, json_object_get(tables, "omnibus"), force);
@@ -259,5 +294,6 @@ void pji_protocol_text(const struct pji_protocol *protocol, const json_t *answer
     if (withheld && !force)
         pji_str_add(out, "  p-values are withheld where a finding forbids a conclusion; --force "
                          "prints them beside it\n");
+    put_unanswered(out, answers);
     put_remarks(out, answers, width);
 }

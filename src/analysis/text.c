@@ -2,6 +2,7 @@
  * tables, the names of the rows first; objects of numbers become lines; the rest are headings. */
 #include "analysis/analyse.h"
 
+#include "analysis/conclusion.h"
 #include "core/num.h"
 
 #include <stdlib.h>
@@ -46,6 +47,7 @@ struct gate {
     size_t others;
     bool force;
     const json_t *spares;
+    const char *adjust; /* suffix of the adjusted p-values that are concluded from; NULL: all */
 };
 
 static bool spared(const struct gate *gate, const char *name)
@@ -77,6 +79,7 @@ static bool is_p(const char *key)
 {
     size_t n = strlen(key);
     return strcmp(key, "p") == 0 || strcmp(key, "equivalent") == 0 ||
+           strcmp(key, "below_alpha") == 0 ||
            (strncmp(key, "p_", 2) == 0 && strcmp(key, "p_fixed") != 0) ||
            (n > 2 && strcmp(key + n - 2, "_p") == 0) || strstr(key, "_p_");
 }
@@ -122,6 +125,19 @@ struct columns {
     int first; /* width of the names of rows */
 };
 
+/* an adjusted p other than the one that is concluded from */
+static bool other_adjustment(const char *key, const struct gate *gate)
+{
+    static const char *const suffixes[] = {"_bh", "_holm", "_bonferroni", "_bh_no_running_min"};
+    size_t n = strlen(key);
+    for (size_t i = 0; gate && gate->adjust && i < sizeof suffixes / sizeof *suffixes; i++) {
+        size_t len = strlen(suffixes[i]);
+        if (is_p(key) && n > len && strcmp(key + n - len, suffixes[i]) == 0)
+            return strcmp(suffixes[i], gate->adjust) != 0;
+    }
+    return false;
+}
+
 /* display width of UTF-8 text */
 static int width_of(const char *text)
 {
@@ -146,6 +162,8 @@ static void find_columns(const json_t *o, const struct gate *gate, struct column
         {
             char text[CELL];
             size_t i = 0;
+            if (other_adjustment(key, gate))
+                continue;
             while (i < c->n && strcmp(c->key[i], key) != 0)
                 i++;
             if (i == c->n && c->n < MAX_COLUMNS) {
@@ -250,9 +268,48 @@ static void put(const char *heading, const json_t *o, const struct gate *gate, i
         if (!json_is_object(v))
             continue;
         pji_str_addf(&below, "%s: %s", heading, key);
-        put(pji_str_text(&below), v, gate && !spared(gate, key) ? gate : NULL, width, out);
+        struct gate inside = gate ? *gate : (struct gate){.code = ""};
+        if (gate && spared(gate, key))
+            inside.code[0] = '\0';
+        put(pji_str_text(&below), v, &inside, width, out);
         pji_str_fini(&below);
     }
+}
+
+/* the families of comparisons with the p-values that are concluded from */
+static void put_conclusion(const json_t *conclusion, const struct gate *gate, int width,
+                           struct pji_str *out)
+{
+    const char *name;
+    json_t *pairs;
+    double alpha = json_number_value(json_object_get(conclusion, "alpha"));
+    json_object_foreach(json_object_get(conclusion, "families"), name, pairs)
+    {
+        struct pji_str heading = {0};
+        struct gate inside = *gate;
+        char words[160];
+        snprintf(words, sizeof words, "%s", name);
+        char *rest = NULL;
+        for (char *word = strtok_r(words, " :", &rest); word; word = strtok_r(NULL, " :", &rest)) {
+            if (spared(gate, word))
+                inside.code[0] = '\0';
+        }
+        pji_str_addf(&heading,
+                     "conclusion from %s: p adjusted after %s over %zu comparison%s%s, alpha %g",
+                     name, json_string_value(json_object_get(conclusion, "adjust")),
+                     json_object_size(pairs), json_object_size(pairs) == 1 ? "" : "s",
+                     strchr(name, '|') ? " (within each | apart)" : "", alpha);
+        put(pji_str_text(&heading), pairs, &inside, width, out);
+        pji_str_fini(&heading);
+    }
+}
+
+/* suffix of the columns that hold the adjustment; NULL: none was asked for */
+static const char *suffix_of(const json_t *conclusion)
+{
+    const char *name = json_string_value(json_object_get(conclusion, "adjust"));
+    const struct pji_adjustment *adjustment;
+    return name && !pji_adjustment_find(name, &adjustment, NULL) ? adjustment->suffix : NULL;
 }
 
 /* the first finding that forbids, the number of others, and what all of them spare */
@@ -355,14 +412,17 @@ void pji_analysis_text(const json_t *analysis, int width, bool force, struct pji
     json_t *v;
     struct gate gate = {.force = force};
     const json_t *findings = json_object_get(analysis, "findings");
+    const json_t *conclusion = json_object_get(analysis, "conclusion");
     read_gate(findings, &gate);
+    gate.adjust = suffix_of(conclusion);
     put_plan(json_object_get(analysis, "plan"), out);
     json_object_foreach((json_t *)(uintptr_t)analysis, key, v)
     {
         if (json_is_object(v) && strcmp(key, "omitted") != 0 && strcmp(key, "checks") != 0 &&
-            strcmp(key, "plan") != 0)
+            strcmp(key, "plan") != 0 && strcmp(key, "conclusion") != 0)
             put(key, v, gated_group(key) ? &gate : NULL, width, out);
     }
+    put_conclusion(conclusion, &gate, width, out);
     const json_t *omitted = json_object_get(analysis, "omitted");
     if (omitted)
         pji_str_add(out, "\nnot computed\n");

@@ -40,6 +40,9 @@ static const struct pji_option options[] = {
     {"dpi", 0, "N", "of the pictures of --protocol, 150 to 300 (default 200)"},
     {"equivalence", 0, "LOW,HIGH", "limits within which a difference of Y does not matter (TOST)"},
     {"seed", 0, "N", "of the bootstrap (--tests bootstrap; default 1)"},
+    {"adjust", 0, "METHOD",
+     "conclude from p-values adjusted by BH, Holm, Bonferroni, BY, Hochberg, Hommel or Tukey "
+     "(default: the study's plan)"},
     {"unit", 0, "COL",
      "rows with one value of it are one unit measured repeatedly (default: 'run')"},
     {"force", 0, NULL, "print p-values also where a finding forbids a conclusion"},
@@ -217,12 +220,14 @@ static int analyse(const struct pji_args *args, const struct input *in)
         .n_emmeans = repeated(args, "emmeans", emmeans),
         .filtered = given != NULL,
         .unit = pji_args_get(args, "unit"),
+        .adjust = pji_args_get(args, "adjust"),
         .summary = in->study ? &in->summary : NULL,
     };
     json_t *result = NULL;
     bool conclusive = true;
     if (declared->plan && !request.response && !request.model && !request.by)
         pji_declared_request(declared, &request); /* nothing was asked: what was declared */
+    pji_declared_judge(declared, &request);
     pj_status rc = read_numbers(args, &request, &err);
     if (!rc)
         rc = pji_analyse(&in->table, &request, &result, &conclusive, &err);
@@ -248,7 +253,7 @@ static pj_status check_protocol(const struct pji_args *args, struct pj_error *er
 {
     static const char *const others[] = {"response", "by",     "paired-by", "correlate",
                                          "model",    "factor", "emmeans",   "levels",
-                                         "tests",    "unit",   "where"};
+                                         "tests",    "unit",   "where",     "adjust"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (pji_args_has(args, others[i]))
             return pji_fail(err, PJ_EINVAL,
@@ -375,6 +380,9 @@ static int follow(const struct pji_args *args, const struct input *in)
         rc = pji_protocol_run(protocol, &data, &answers, &conclusive, &err);
     if (!rc)
         pji_stored_add_answers(answers, in->stored, &conclusive);
+    if (!rc && in->study)
+        pji_declared_label_answers(&in->declared, protocol, &data, &in->table, in->summary.done,
+                                   answers);
     if (!rc)
         rc = report_protocol(args, protocol, answers, &err);
     if (!rc)

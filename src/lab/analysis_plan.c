@@ -4,6 +4,7 @@
 #include "lab/internal.h"
 
 #include "core/num.h"
+#include "core/str.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -62,13 +63,14 @@ static void add_choice(struct pji_study *study, const struct pji_yaml *section, 
 {
     const struct pji_yaml *node = pji_yaml_get(section, key);
     const char *text = node ? pji_node_text(study, node, key) : choices[0];
+    struct pji_str list = {0};
     size_t i = 0;
-    while (text && choices[i] && strcmp(choices[i], text) != 0)
-        i++;
+    for (; text && choices[i] && strcmp(choices[i], text) != 0; i++)
+        pji_str_addf(&list, "%s%s", i ? ", " : "", choices[i]);
     if (text && !choices[i])
-        pji_study_error(study, node, "analysis %s is one of %s, %s%s%s, not '%.60s'", key,
-                        choices[0], choices[1], choices[2] ? ", " : "",
-                        choices[2] ? choices[2] : "", text);
+        pji_study_error(study, node, "analysis %s is one of %s, not '%.60s'", key,
+                        pji_str_text(&list), text);
+    pji_str_fini(&list);
     json_object_set_new(out, key, json_string(text ? text : ""));
 }
 
@@ -76,7 +78,8 @@ void pji_parse_analysis(struct pji_study *study, const struct pji_yaml *node)
 {
     static const char *const known[] = {"response", "factors", "blocks", "tests",
                                         "alpha",    "adjust",  NULL};
-    static const char *const adjusts[] = {"BH", "Holm", "Bonferroni", NULL};
+    static const char *const adjusts[] = {"BH",       "Holm",   "Bonferroni", "BY",
+                                          "Hochberg", "Hommel", "Tukey",      NULL};
     static const char *const blocks[] = {"none", "block", NULL};
     if (!pji_node_keys(study, node, "analysis", known))
         return;

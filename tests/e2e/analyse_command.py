@@ -219,7 +219,70 @@ def test_declared(bench):
     check(text.startswith(b"planned analysis"), "%r" % text[:99])
 
 
-TESTS = [test_text_and_json, test_missing_rows, test_paired, test_usage, test_no_conclusion,
+PROTOCOL = """\
+protocol: own
+columns:
+  run: {from: [wait, block]}
+  wait: {}
+  block: {}
+  seconds: {number: true, aliases: [dur_s]}
+  energy: {number: true, aliases: [repetition]}
+runs: {by: run}
+questions:
+  - {id: Q1, title: As declared, rows: rows, response: seconds, unit: s, by: wait, tests: [kruskal]}
+  - {id: Q2, title: Another response, rows: rows, response: energy, unit: s, by: wait, tests: [kruskal]}
+  - {id: Q3, title: Another test, rows: rows, response: seconds, unit: s, by: wait, tests: [oneway]}
+"""
+
+
+def test_declared_adjustment(bench):
+    """the plan's adjustment is the one that is printed; a protocol's questions are labelled"""
+    study = STUDY.replace("[a, b]", "[a, b, c]").replace("kruskal]", "kruskal, dunn, wilcoxon]")
+    for wrong, words in ((study.replace("Holm", "Tukey"), b"add contrast to tests"),
+                         (study.replace("Holm", "Tukey, blocks: block"), b"not go with blocks")):
+        bench.write("bad.yaml", wrong)
+        for command in (["check"], ["run", "--out", "never"]):
+            done = subprocess.run([bench.perjoule, *command, "bad.yaml"], capture_output=True,
+                                  cwd=bench.dir, timeout=60, check=False)
+            check(done.returncode == 2 and words in done.stderr, "%r" % done.stderr)
+    bench.write("s.yaml", study)
+    done = subprocess.run([bench.perjoule, "run", "s.yaml", "--out", "out"], capture_output=True,
+                          cwd=bench.dir, timeout=120, check=False)
+    check(done.returncode in (0, 3), "%r" % done.stderr)
+
+    def analyse(*words):
+        return subprocess.run([bench.perjoule, "analyse", "out", *words], capture_output=True,
+                              cwd=bench.dir, timeout=60, check=False).stdout.decode()
+    text = analyse("--force")
+    check("p adjusted after Holm over 3 comparisons, alpha 0.05" in text, text)
+    check("p_holm" in text and "p_bh" not in text and "p_bonferroni" not in text, text)
+    got = json.loads(analyse("--json", "-"))
+    check(got["conclusion"]["adjust"] == "Holm", got["conclusion"])
+    for pair, values in got["conclusion"]["families"]["dunn"].items():
+        check(abs(values["p_adjusted"] - got["dunn"][pair]["p_holm"]) < 1e-15, values)
+    got = json.loads(analyse("--adjust", "Bonferroni", "--json", "-"))
+    check(got["plan"]["status"] == "exploratory", got["plan"])
+    check(got["conclusion"]["adjust"] == "Bonferroni", got["conclusion"])
+    bench.write("own.yaml", PROTOCOL)
+    text = analyse("--protocol", "./own.yaml", "--out", "tables", "--no-plots", "--json", "p.json")
+    check("planned, as" not in text and "the tests are not the declared ones" in text, text)
+    check("the study declared another analysis before it ran: dur_s by wait" in text, text)
+    # declared with the adjustment of a protocol: the first question is the planned one
+    bench.write("s.yaml", study.replace("Holm", "BH").replace(", dunn, wilcoxon", ""))
+    subprocess.run([bench.perjoule, "run", "s.yaml", "--out", "out2"], capture_output=True,
+                   cwd=bench.dir, timeout=120, check=False)
+    text = subprocess.run([bench.perjoule, "analyse", "out2", "--protocol", "./own.yaml", "--out",
+                           "tables2", "--no-plots", "--json", "p.json"], capture_output=True,
+                          cwd=bench.dir, timeout=60, check=False).stdout.decode()
+    with open(os.path.join(bench.dir, "p.json"), encoding="utf-8") as file:
+        plans = [question["plan"] for question in json.load(file)]
+    check([plan["status"] for plan in plans] == ["planned", "exploratory", "exploratory"], plans)
+    check("response" in plans[1]["reason"] and "tests" in plans[2]["reason"], plans)
+    check("planned, as declared before the run (plan " in text, text)
+    check("exploratory: the response is not the declared one" in text, text)
+
+
+TESTS = [test_declared_adjustment, test_text_and_json, test_missing_rows, test_paired, test_usage, test_no_conclusion,
          test_decimal_comma, test_declared, test_full_pipe, test_reference]
 
 

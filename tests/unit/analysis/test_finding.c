@@ -145,8 +145,9 @@ static const char *state_of(const json_t *o, const char *code)
 static const struct world clean = {
     .seed = 5, .repetitions = 15, .effect = 0.1, .noise = 0.01, .u_rel = 0.02, .baseline = 0.5};
 
+/* words: the reason; so: what follows from it */
 static void expect(const struct world *w, bool model, const char *code, const char *consequence,
-                   const char *words)
+                   const char *words, const char *so)
 {
     bool conclusive;
     json_t *o = analyse(w, model, &conclusive);
@@ -157,6 +158,8 @@ static void expect(const struct world *w, bool model, const char *code, const ch
     assert_string_equal(json_string_value(json_object_get(f, "consequence")), consequence);
     if (!strstr(json_string_value(json_object_get(f, "finding")), words))
         fail_msg("'%s' does not say '%s'", json_string_value(json_object_get(f, "finding")), words);
+    if (!strstr(json_string_value(json_object_get(f, "finding")), so))
+        fail_msg("'%s' does not say '%s'", json_string_value(json_object_get(f, "finding")), so);
     if (strcmp(consequence, "forbid") == 0)
         assert_false(conclusive);
     json_decref(o);
@@ -177,11 +180,13 @@ static void test_design(void **state)
     (void)state;
     struct world w = clean;
     w.alias = true;
-    expect(&w, true, "aliased", "forbid", "'a' is aliased with 'vendor'");
+    expect(&w, true, "aliased", "forbid", "'a' is aliased with 'vendor'",
+           "no difference can be ascribed to either");
     w = clean;
     w.one_task = w.units = true;
     w.repetitions = 20;
-    expect(&w, false, "pseudo_replication", "forbid", "40 rows are");
+    expect(&w, false, "pseudo_replication", "forbid", "40 rows are",
+           "residual degrees of freedom between units, not 38");
     bool conclusive;
     json_t *o = analyse(&w, false, &conclusive);
     const json_t *figures = json_object_get(finding(o, "pseudo_replication"), "figures");
@@ -196,16 +201,19 @@ static void test_records(void **state)
     (void)state;
     struct world w = clean;
     w.same_output = true;
-    expect(&w, true, "identical_outputs", "warn", "the same output");
+    expect(&w, true, "identical_outputs", "warn", "the same output", "not the sampling of answers");
     w = clean;
     w.modelled = true;
-    expect(&w, true, "modelled", "warn", "60 of 60 energies are modelled");
+    expect(&w, true, "modelled", "warn", "60 of 60 energies are modelled",
+           "one of time and utilisation");
     w = clean;
     w.failed = true;
-    expect(&w, true, "invalid_trials", "warn", "7 rows are not done or not valid");
+    expect(&w, true, "invalid_trials", "warn", "7 rows are not done or not valid",
+           "changes the mean of");
     w = clean;
     w.baseline = 0.9;
-    expect(&w, true, "below_baseline", "forbid", "surely below the 0.9");
+    expect(&w, true, "below_baseline", "forbid", "surely below the 0.9",
+           "its energy is not that of solving the task");
 }
 
 static void test_noise(void **state)
@@ -213,24 +221,27 @@ static void test_noise(void **state)
     (void)state;
     struct world w = clean;
     w.drift = 0.1;
-    expect(&w, true, "drift", "warn", "drifts over time");
+    expect(&w, true, "drift", "warn", "drifts over time", "in the scatter of every cell");
     w.ordered = true;
     w.one_task = true;
     w.repetitions = 30;
-    expect(&w, true, "drift", "forbid", "cannot be told apart");
+    expect(&w, true, "drift", "forbid", "the levels were measured one after the other",
+           "cannot be told apart");
     w.drift = 0;
-    expect(&w, true, "drift", "warn", "not in random order");
+    expect(&w, true, "drift", "warn", "not in random order", "a drift would look like an effect");
     w = clean;
     w.per_degree = 0.01;
-    expect(&w, true, "temperature", "warn", "per degree");
+    expect(&w, true, "temperature", "warn", "per degree",
+           "levels that were measured at different temperatures differ");
     w = clean;
     w.outliers = 2;
-    expect(&w, true, "heavy_tails", "warn", "2 of 60 values");
+    expect(&w, true, "heavy_tails", "warn", "2 of 60 values", "prefer medians and rank tests");
     w = clean;
     w.u_rel = 0.2;
     w.two_meters = true;
     w.one_task = true;
-    expect(&w, true, "meter_uncertainty", "forbid", "repetitions do not reduce");
+    expect(&w, true, "meter_uncertainty", "forbid", "repetitions do not reduce",
+           "cannot be told from 0");
 }
 
 /* u_com of one instrument subtracts, of two it adds in quadrature, and n does not help */
