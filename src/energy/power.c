@@ -47,10 +47,13 @@ static void hold(struct pji_series *s, int64_t dur_ns, int64_t value)
     } else {
         pji_series_gain_pj(s, energy_pj);
     }
-    /* the power changed somewhere between the two readings: what the value's own averaging did not
-     * see of that time (or saw twice) is not known */
+    /* the power changed somewhere between two readings: what the value's own averaging did not see
+     * of that time (or saw twice) is not known. An average may reach back over the reading before:
+     * then that step counts as well */
     double unseen_ns = dur - (double)s->channel.average_ns;
-    double change_uj = (double)(value - s->last_value) * unseen_ns / 1e6;
+    double change_uj = fmax(fabs((double)(value - s->last_value)),
+                            s->channel.average_ns > 0 ? s->last_change_mw : 0) *
+                       unseen_ns / 1e6;
     s->u2_uj2 += change_uj * change_uj / (s->channel.average_ns > 0 ? 3 : 12);
     s->good_uj += (double)s->last_value * dur / 1e6;
     s->good_ns += dur_ns;
@@ -83,6 +86,7 @@ pj_status pji_power_add(struct pji_series *s, int64_t t_ns, int64_t value, struc
     s->suspended_ns = 0;
     s->peak_power_mw = fmax(s->peak_power_mw, (double)value);
     s->last_power_mw = (double)value;
+    s->last_change_mw = s->readings > 0 ? fabs((double)(value - s->last_value)) : 0;
     s->last_value = value;
     s->last_t_ns = s->change_t_ns = t_ns;
     s->failed_since_ns = 0;

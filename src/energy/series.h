@@ -58,6 +58,7 @@ struct pji_series {
     double good_uj;
     double peak_power_mw, step_power_mw;  /* highest; of the last step */
     double first_power_mw, last_power_mw; /* at the ends: the higher one of two steps there */
+    double last_change_mw;                /* POWER: between the last two readings */
     int64_t cadence_ns;                   /* POWER: usual distance of readings */
     uint64_t readings, steps;             /* good readings; steps that moved */
     uint32_t quality;                     /* of everything so far */

@@ -7,7 +7,8 @@
 
 enum { BURST_MAX = 160 };
 
-static const int64_t buffer_period_ns = PJI_NS_PER_S;
+static const int64_t buffer_period_ns = PJI_NS_PER_S; /* at most: depth permitting */
+static const int64_t buffer_shortest_ns = 100 * PJI_NS_PER_MS;
 static const int64_t buffer_retry_ns = 300 * PJI_NS_PER_MS; /* its depth is 2.4 s */
 static const int64_t after_edge_ns = 100 * PJI_NS_PER_MS;
 static const int64_t slack_ns =
@@ -23,6 +24,11 @@ enum { CREDIT_START = 4, CREDIT_KEPT = 2 }; /* calls: at both ends of a run; at 
 static int64_t middle(int64_t before_ns, int64_t after_ns)
 {
     return before_ns + (after_ns - before_ns) / 2;
+}
+
+static int64_t least(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
 }
 
 static void put_gone(struct pji_nvml_gpu *gpu, int64_t t_ns, struct pji_reading_sink *sink)
@@ -80,16 +86,26 @@ static void smooth(int64_t *cost_ns, int64_t measured_ns)
     *cost_ns += *cost_ns == 0 ? measured_ns : (measured_ns - *cost_ns) / 4;
 }
 
+/* Twice within what the buffer holds and what one read passes on, so that one may come late. */
+static int64_t buffer_rest_ns(const struct pji_nvml_gpu *gpu)
+{
+    int64_t held = gpu->n_samples < BURST_MAX - 2 ? gpu->n_samples : BURST_MAX - 2;
+    int64_t period_ns = held * gpu->track.spacing_ns * 9 / 20;
+    period_ns = period_ns > buffer_shortest_ns ? period_ns : buffer_shortest_ns;
+    return period_ns < buffer_period_ns ? period_ns : buffer_period_ns;
+}
+
 static void read_buffer(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api, int64_t offset_ns,
                         struct pji_reading_sink *sink)
 {
     unsigned int n;
     int64_t begun_ns = pji_now_ns(api->platform);
     pji_nvml_return code = pji_nvml_gpu_fetch(gpu, api, &n);
-    int64_t now_ns = pji_now_ns(api->platform);
+    int64_t now_ns = pji_now_ns(api->platform), rest_ns = buffer_rest_ns(gpu);
     smooth(&gpu->buffer_cost_ns, now_ns - begun_ns);
-    gpu->buffer_due_ns =
-        begun_ns + (code == PJI_NVML_SUCCESS ? buffer_period_ns : buffer_retry_ns) - slack_ns;
+    gpu->buffer_due_ns = begun_ns +
+                         (code == PJI_NVML_SUCCESS ? rest_ns : least(rest_ns, buffer_retry_ns)) -
+                         slack_ns;
     if (code != PJI_NVML_SUCCESS)
         put_failure(gpu, PJI_NVML_ROW_POWER, code, now_ns, sink);
     else
@@ -99,7 +115,7 @@ static void read_buffer(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api
 /* What the other calls leave of the whole is the counter's. */
 static double counter_share(const struct pji_nvml_gpu *gpu)
 {
-    double share = calls_share - (double)gpu->buffer_cost_ns / (double)buffer_period_ns;
+    double share = calls_share - (double)gpu->buffer_cost_ns / (double)buffer_rest_ns(gpu);
     return share > least_share ? share : least_share;
 }
 
@@ -114,9 +130,15 @@ static void save_credit(struct pji_nvml_gpu *gpu, int64_t now_ns)
     gpu->credit_at_ns = now_ns;
 }
 
+/* A buffer that has not delivered yet (a driver that was just loaded, or never will) is none. */
+static bool alone(const struct pji_nvml_gpu *gpu)
+{
+    return gpu->channel[PJI_NVML_ROW_POWER] < 0 || !gpu->track.started;
+}
+
 static bool counter_wanted(struct pji_nvml_gpu *gpu, int64_t now_ns, bool edge)
 {
-    if (gpu->channel[PJI_NVML_ROW_POWER] < 0)
+    if (alone(gpu))
         return edge || now_ns >= gpu->counter_due_ns;
     save_credit(gpu, now_ns);
     if (edge)
@@ -131,11 +153,11 @@ static bool counter_wanted(struct pji_nvml_gpu *gpu, int64_t now_ns, bool edge)
 
 static void schedule_counter(struct pji_nvml_gpu *gpu, int64_t now_ns, int64_t cost_ns, bool edge)
 {
-    bool alone = gpu->channel[PJI_NVML_ROW_POWER] < 0;
+    bool only = alone(gpu);
     gpu->credit_ns -= cost_ns;
     smooth(&gpu->counter_cost_ns, cost_ns);
-    int64_t period_ns = alone ? (int64_t)((double)gpu->counter_cost_ns / alone_share) : 0;
-    int64_t least_ns = alone ? alone_min_ns : anchor_min_ns;
+    int64_t period_ns = only ? (int64_t)((double)gpu->counter_cost_ns / alone_share) : 0;
+    int64_t least_ns = only ? alone_min_ns : anchor_min_ns;
     period_ns = period_ns > least_ns ? period_ns : least_ns;
     /* an edge lies a lag before its reading: the next one brackets it closely */
     gpu->bracket = edge;
@@ -233,7 +255,7 @@ int64_t pji_nvml_gpu_rest_ns(const struct pji_nvml_gpu *gpu, int64_t now_ns)
         return 0;
     if (gpu->channel[PJI_NVML_ROW_POWER] >= 0)
         due_ns = gpu->buffer_due_ns; /* the others are due with it, or later */
-    bool own = gpu->bracket || gpu->channel[PJI_NVML_ROW_POWER] < 0;
+    bool own = gpu->bracket || alone(gpu);
     if (own && gpu->channel[PJI_NVML_ROW_ENERGY] >= 0 && gpu->counter_due_ns < due_ns)
         due_ns = gpu->counter_due_ns;
     return due_ns - now_ns + slack_ns;

@@ -52,7 +52,10 @@ static bool probe_counter(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *a
     return *code == PJI_NVML_SUCCESS && pji_nvml_energy_sane(energy_mj);
 }
 
-/* 1 when the buffer delivers, 0 when it does not; negative for lack of memory. */
+enum { NO_BUFFER, BUFFER, EMPTY_BUFFER };
+
+/* Which of these there is; negative for lack of memory. A driver that was loaded a moment ago (no
+ * persistence daemon) has nothing in its buffer yet. */
 static int probe_buffer(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api,
                         pji_nvml_return *code, int64_t *spacing_ns, struct pj_error *err)
 {
@@ -60,10 +63,10 @@ static int probe_buffer(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api
     int type;
     *code = PJI_NVML_NOT_SUPPORTED;
     if (!api->samples)
-        return 0;
+        return NO_BUFFER;
     *code = api->samples(gpu->device, PJI_NVML_TOTAL_POWER_SAMPLES, 0, &type, &n, NULL);
     if (*code != PJI_NVML_SUCCESS || n == 0)
-        return 0;
+        return NO_BUFFER;
     gpu->n_samples = n < SAMPLES_MAX ? n : SAMPLES_MAX;
     gpu->samples = pji_zalloc(gpu->n_samples, sizeof *gpu->samples, err);
     gpu->points = pji_zalloc(gpu->n_samples, sizeof *gpu->points, err);
@@ -74,9 +77,11 @@ static int probe_buffer(struct pji_nvml_gpu *gpu, const struct pji_nvml_api *api
         bool sane = false;
         for (unsigned int i = 0; i < n; i++)
             sane = sane || pji_nvml_power_sane(gpu->points[i].power_mw);
-        found = *code == PJI_NVML_SUCCESS && sane;
-        *spacing_ns = found ? pji_nvml_spacing(gpu->points, n, scratch) : 0;
-        if (found && *spacing_ns == 0)
+        found = *code != PJI_NVML_SUCCESS || (n > 0 && !sane) ? NO_BUFFER
+                : n > 0                                       ? BUFFER
+                                                              : EMPTY_BUFFER;
+        *spacing_ns = found != NO_BUFFER ? pji_nvml_spacing(gpu->points, n, scratch) : 0;
+        if (found != NO_BUFFER && *spacing_ns == 0)
             *spacing_ns = default_spacing_ns;
     }
     free(scratch);
@@ -156,8 +161,9 @@ pj_status pji_nvml_gpu_open(struct pji_nvml_gpu *gpu, const struct pji_nvml_api 
     int buffer = probe_buffer(gpu, api, &code, &facts.spacing_ns, err);
     if (buffer < 0)
         return PJ_ENOMEM;
-    exists[PJI_NVML_ROW_POWER] = buffer == 1;
     exists[PJI_NVML_ROW_ENERGY] = probe_counter(gpu, api, &code);
+    exists[PJI_NVML_ROW_POWER] =
+        buffer == BUFFER || (buffer == EMPTY_BUFFER && exists[PJI_NVML_ROW_ENERGY]);
     if (known && known->counter.p50_ns > 0) /* of many calls, not of the first one */
         gpu->counter_cost_ns = known->counter.p50_ns;
     if (!exists[PJI_NVML_ROW_POWER] && !exists[PJI_NVML_ROW_ENERGY]) {

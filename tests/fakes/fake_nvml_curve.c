@@ -1,12 +1,16 @@
 /* What the fake GPU does over time: see fake_nvml.h. */
 #include "fake_nvml.h"
 
+#include "nvml_recording.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[FAKE_KINDS] = {"counter", "buffer",   "usage",
-                                              "temp",    "throttle", "smclk"};
+static const enum fake_kind kind_of[PJI_NVML_ROWS] = {
+    [PJI_NVML_ROW_POWER] = FAKE_K_BUFFER, [PJI_NVML_ROW_ENERGY] = FAKE_K_COUNTER,
+    [PJI_NVML_ROW_USAGE] = FAKE_K_USAGE,  [PJI_NVML_ROW_TEMP] = FAKE_K_TEMP,
+    [PJI_NVML_ROW_CLOCK] = FAKE_K_SMCLK,  [PJI_NVML_ROW_THROTTLE] = FAKE_K_THROTTLE};
 static const int64_t counter_step_ns = 100000000;
 
 static bool add_row(struct fake_series *series, int64_t t_ns, int64_t value)
@@ -23,61 +27,49 @@ static bool add_row(struct fake_series *series, int64_t t_ns, int64_t value)
     return true;
 }
 
-static int64_t number_after(const char *line, const char *word, int64_t fallback)
+static int by_time(const void *a, const void *b)
 {
-    const char *at = strstr(line, word);
-    return at ? strtoll(at + strlen(word), NULL, 10) : fallback;
+    const struct fake_row *x = a, *y = b;
+    return (x->t_ns > y->t_ns) - (x->t_ns < y->t_ns);
 }
 
-/* One line "kind,t_before_ns,t_after_ns,value,device_ts_us"; false when it is not one. */
-static bool add_line(struct fake_curve *curve, const char *line, int64_t offset_ns)
+/* A reader may write down what it had seen before: every sample exists once. */
+static void put_in_order(struct fake_series *series)
 {
-    const char *comma = strchr(line, ',');
-    long long before_ns, after_ns, value, device_us;
-    if (!comma ||
-        sscanf(comma, ",%lld,%lld,%lld,%lld", &before_ns, &after_ns, &value, &device_us) != 4)
-        return false;
-    if (curve->start_ns == INT64_MAX)
-        curve->start_ns = before_ns;
-    for (int kind = 0; kind < FAKE_KINDS; kind++) {
-        if (strlen(kinds[kind]) != (size_t)(comma - line) ||
-            strncmp(kinds[kind], line, (size_t)(comma - line)) != 0)
-            continue;
-        int64_t t_ns = kind == FAKE_K_BUFFER ? device_us * 1000 - offset_ns
-                                             : before_ns + (after_ns - before_ns) / 2;
-        return add_row(&curve->series[kind], t_ns, value);
-    }
-    return true; /* a kind that is not played */
+    size_t n = 0;
+    if (series->n == 0)
+        return;
+    qsort(series->rows, series->n, sizeof *series->rows, by_time);
+    for (size_t i = 1; i < series->n; i++)
+        if (series->rows[i].t_ns != series->rows[n].t_ns)
+            series->rows[++n] = series->rows[i];
+    series->n = n + 1;
 }
 
 bool fake_curve_load(struct fake_curve *curve, const char *path, char *why, size_t size)
 {
-    char line[512];
-    int64_t offset_ns = 0;
-    unsigned long number = 0;
-    bool good = true;
-    FILE *file = fopen(path, "r");
-    if (!file) {
-        (void)snprintf(why, size, "cannot open the recording %s", path);
+    struct nvml_recording recording;
+    struct pj_error err = {0};
+    bool good = nvml_recording_read(&recording, path, &err) == PJ_OK;
+    if (!good) {
+        (void)snprintf(why, size, "%s", err.text);
         return false;
     }
     curve->recorded = true;
-    curve->start_ns = INT64_MAX;
-    while (good && fgets(line, sizeof line, file)) {
-        number++;
-        if (line[0] == '#') {
-            offset_ns = number_after(line, "realtime_minus_monotonic_ns ", offset_ns);
-            curve->limit_mw = number_after(line, "limit_mw ", 0);
-        } else if (strncmp(line, "kind,", 5) != 0) {
-            good = add_line(curve, line, offset_ns);
-        }
+    curve->start_ns = recording.rows[0].before_ns;
+    curve->limit_mw = recording.limit_mw;
+    for (size_t i = 0; i < recording.n && good; i++) {
+        const struct nvml_recording_row *row = &recording.rows[i];
+        bool sample = row->kind == PJI_NVML_ROW_POWER;
+        int64_t t_ns = sample ? row->device_us * 1000 - recording.offset_ns
+                              : row->before_ns + (row->after_ns - row->before_ns) / 2;
+        good = add_row(&curve->series[kind_of[row->kind]], t_ns, row->value);
     }
-    (void)fclose(file);
-    if (!good || curve->start_ns == INT64_MAX) {
-        (void)snprintf(why, size, "%s:%lu is not a line of a recording", path, number);
-        return false;
-    }
-    return true;
+    nvml_recording_fini(&recording);
+    put_in_order(&curve->series[FAKE_K_BUFFER]);
+    if (!good)
+        (void)snprintf(why, size, "no memory for %s", path);
+    return good;
 }
 
 void fake_curve_fini(struct fake_curve *curve)

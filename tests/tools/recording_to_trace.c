@@ -1,19 +1,15 @@
 /* recording-to-trace FILE.csv [OUT]: a recording of a real GPU as a trace v1, on standard output or
  * in OUT.
  *
- * A recording has every reading of one NVIDIA GPU: a first line "# NAME driver … limit_mw N
- * realtime_minus_monotonic_ns N", then rows "kind,t_before_ns,t_after_ns,value,device_ts_us" with
- * host times around the call on CLOCK_MONOTONIC. Kinds: counter (mJ), buffer (one sample of the
- * power sample buffer, mW, with the driver's wall-clock time stamp), usage (mW), temp (degrees C),
- * smclk (MHz), throttle (mask). The rows go the way of live readings: the same channel rows, time
- * mapping, refusals and gap marks (sources/nvml_rows.h, nvml_track.h). What a live meter measures
- * when it opens a device (spacing of samples, refresh of the counter) is measured on the recording.
+ * What a recording is: support/nvml_recording.h. The rows go the way of live readings: the same
+ * channel rows, time mapping, refusals and gap marks (sources/nvml_rows.h, nvml_track.h). What a
+ * live meter measures when it opens a device (spacing of samples, refresh of the counter) is
+ * measured on the recording.
  */
 #include "core/array.h"
-#include "core/csv.h"
-#include "core/num.h"
 #include "core/units.h"
 #include "energy/trace.h"
+#include "nvml_recording.h"
 #include "sources/nvml_gpu.h"
 
 #include <errno.h>
@@ -23,110 +19,12 @@
 
 enum { CHUNK = 256 };
 
-struct row {
-    enum pji_nvml_row kind;
-    int64_t before_ns, after_ns, value, device_us;
-};
-
-struct recording {
-    char name[PJI_NVML_TEXT];
-    int64_t limit_mw, offset_ns;
-    struct row *rows;
-    size_t n, cap;
-    uint64_t unknown; /* rows of kinds that are not converted */
-};
-
 struct output {
     struct pji_trace_header header;
     struct pji_channel channels[PJI_NVML_ROWS];
     int32_t index[PJI_NVML_ROWS];
     struct pji_reading_sink sink;
 };
-
-/* ---- reading ---- */
-
-static bool kind_of(const char *text, enum pji_nvml_row *kind)
-{
-    static const char *const names[PJI_NVML_ROWS] = {
-        [PJI_NVML_ROW_POWER] = "buffer", [PJI_NVML_ROW_ENERGY] = "counter",
-        [PJI_NVML_ROW_USAGE] = "usage",  [PJI_NVML_ROW_TEMP] = "temp",
-        [PJI_NVML_ROW_CLOCK] = "smclk",  [PJI_NVML_ROW_THROTTLE] = "throttle"};
-    for (int i = 0; i < PJI_NVML_ROWS; i++) {
-        if (strcmp(names[i], text) == 0) {
-            *kind = (enum pji_nvml_row)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* "# NAME driver V limit_mw N realtime_minus_monotonic_ns N": the offset is required. */
-static pj_status read_heading(struct recording *recording, const char *text, struct pj_error *err)
-{
-    const char *end = strstr(text, " driver "), *limit = strstr(text, " limit_mw ");
-    const char *offset = strstr(text, "realtime_minus_monotonic_ns ");
-    if (text[0] != '#' || !offset)
-        return pji_fail(err, PJ_EINVAL,
-                        "the first line of a recording is '# … realtime_minus_monotonic_ns N'");
-    if (end && end > text + 2)
-        (void)snprintf(recording->name, sizeof recording->name, "%.*s", (int)(end - text - 2),
-                       text + 2);
-    recording->limit_mw = limit ? strtoll(limit + strlen(" limit_mw "), NULL, 10) : 0;
-    offset += strlen("realtime_minus_monotonic_ns ");
-    return pji_num_parse_i64(offset, strcspn(offset, " \r\n"), &recording->offset_ns, err);
-}
-
-static pj_status add_row(struct recording *recording, const struct pji_csv_row *csv,
-                         const char *path, struct pj_error *err)
-{
-    struct row row = {.kind = PJI_NVML_ROWS};
-    int64_t *const fields[] = {&row.before_ns, &row.after_ns, &row.value, &row.device_us};
-    if (csv->n != 5)
-        return pji_fail(err, PJ_EINVAL, "%s:%zu: a row of a recording has 5 fields, not %zu", path,
-                        csv->line, csv->n);
-    if (!kind_of(csv->fields[0], &row.kind)) {
-        recording->unknown++;
-        return PJ_OK;
-    }
-    for (size_t i = 0; i < 4; i++) {
-        pj_status status = pji_num_parse_i64(csv->fields[i + 1], csv->lens[i + 1], fields[i], err);
-        if (status) {
-            pji_error_prefix(err, "%s:%zu", path, csv->line);
-            return status;
-        }
-    }
-    pj_status status = pji_array_reserve(&recording->rows, &recording->cap, recording->n + 1,
-                                         sizeof *recording->rows, err);
-    if (!status)
-        recording->rows[recording->n++] = row;
-    return status;
-}
-
-static pj_status read_recording(struct recording *recording, const char *path, struct pj_error *err)
-{
-    char heading[512];
-    struct pji_csv *csv = NULL;
-    struct pji_csv_row row;
-    pj_status status;
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return pji_fail_errno(err, errno, "cannot open %s", path);
-    if (!fgets(heading, sizeof heading, file))
-        heading[0] = '\0';
-    status = read_heading(recording, heading, err);
-    if (!status)
-        status = pji_csv_open(&csv, file, path, ',', err);
-    while (!status && (status = pji_csv_read(csv, &row, err)) == PJ_OK) {
-        bool names = row.n > 0 && strcmp(row.fields[0], "kind") == 0;
-        if (!names && row.n > 0 && row.fields[0][0] != '#')
-            status = add_row(recording, &row, path, err);
-    }
-    pji_csv_close(csv);
-    (void)fclose(file);
-    if (status == PJI_CSV_END)
-        status = recording->n ? PJ_OK : pji_fail(err, PJ_EINVAL, "%s has no readings", path);
-    return status;
-}
 
 /* ---- what a meter would measure at open ---- */
 
@@ -144,19 +42,19 @@ static int64_t median(int64_t *values, size_t n)
     return values[n / 2];
 }
 
-static int64_t middle(const struct row *row)
+static int64_t middle(const struct nvml_recording_row *row)
 {
     return row->before_ns + (row->after_ns - row->before_ns) / 2;
 }
 
 /* Distances of consecutive rows of a kind, of those with another value only if `changes`. */
-static int64_t distance(const struct recording *recording, enum pji_nvml_row kind, bool changes,
-                        int64_t *scratch)
+static int64_t distance(const struct nvml_recording *recording, enum pji_nvml_row kind,
+                        bool changes, int64_t *scratch)
 {
-    const struct row *last = NULL;
+    const struct nvml_recording_row *last = NULL;
     size_t n = 0;
     for (size_t i = 0; i < recording->n; i++) {
-        const struct row *row = &recording->rows[i];
+        const struct nvml_recording_row *row = &recording->rows[i];
         if (row->kind != kind || (changes && last && last->value == row->value))
             continue;
         if (last)
@@ -166,12 +64,12 @@ static int64_t distance(const struct recording *recording, enum pji_nvml_row kin
     return median(scratch, n);
 }
 
-static int64_t spacing(const struct recording *recording, int64_t *scratch)
+static int64_t spacing(const struct nvml_recording *recording, int64_t *scratch)
 {
-    const struct row *last = NULL;
+    const struct nvml_recording_row *last = NULL;
     size_t n = 0;
     for (size_t i = 0; i < recording->n; i++) {
-        const struct row *row = &recording->rows[i];
+        const struct nvml_recording_row *row = &recording->rows[i];
         if (row->kind != PJI_NVML_ROW_POWER)
             continue;
         if (last && row->device_us > last->device_us)
@@ -183,7 +81,8 @@ static int64_t spacing(const struct recording *recording, int64_t *scratch)
 
 /* ---- converting ---- */
 
-static void add_channels(struct output *out, const struct recording *recording, int64_t *scratch)
+static void add_channels(struct output *out, const struct nvml_recording *recording,
+                         int64_t *scratch)
 {
     struct pji_nvml_identity identity = {0};
     struct pji_nvml_gpu_facts facts = {.identity = &identity, .cap_mw = recording->limit_mw};
@@ -215,10 +114,10 @@ static void add_channels(struct output *out, const struct recording *recording, 
 }
 
 /* One read of the sample buffer: rows[first … ] of the same call; returns the row after it. */
-static size_t add_batch(struct output *out, const struct recording *recording, size_t first,
+static size_t add_batch(struct output *out, const struct nvml_recording *recording, size_t first,
                         struct pji_nvml_track *track, struct pji_nvml_point *points)
 {
-    const struct row *rows = recording->rows;
+    const struct nvml_recording_row *rows = recording->rows;
     size_t i = first, n = 0;
     for (; i < recording->n && rows[i].kind == PJI_NVML_ROW_POWER &&
            rows[i].before_ns == rows[first].before_ns;
@@ -229,7 +128,7 @@ static size_t add_batch(struct output *out, const struct recording *recording, s
     return i;
 }
 
-static void add_single(struct output *out, const struct row *row)
+static void add_single(struct output *out, const struct nvml_recording_row *row)
 {
     int64_t value = row->value;
     bool sane = true;
@@ -262,7 +161,7 @@ static int by_time(const void *a, const void *b)
     return (x->channel > y->channel) - (x->channel < y->channel);
 }
 
-static pj_status convert(struct output *out, const struct recording *recording,
+static pj_status convert(struct output *out, const struct nvml_recording *recording,
                          struct pj_error *err)
 {
     pj_status status = PJ_ENOMEM;
@@ -302,7 +201,7 @@ static pj_status put_text(FILE *file, struct pji_str *text, struct pj_error *err
     return status;
 }
 
-static pj_status write_trace(FILE *file, struct output *out, const struct recording *recording,
+static pj_status write_trace(FILE *file, struct output *out, const struct nvml_recording *recording,
                              struct pj_error *err)
 {
     static char lines[CHUNK * PJI_TRACE_READING_MAX];
@@ -336,7 +235,7 @@ static pj_status write_trace(FILE *file, struct output *out, const struct record
 int main(int argc, char **argv)
 {
     struct pj_error err = {0};
-    struct recording recording = {0};
+    struct nvml_recording recording = {0};
     struct output out = {0};
     FILE *file = stdout;
     pj_status status;
@@ -344,7 +243,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: recording-to-trace FILE.csv [OUT]\n");
         return 2;
     }
-    status = read_recording(&recording, argv[1], &err);
+    status = nvml_recording_read(&recording, argv[1], &err);
     if (!status)
         status = convert(&out, &recording, &err);
     if (!status && argc == 3 && !(file = fopen(argv[2], "w")))
@@ -358,7 +257,7 @@ int main(int argc, char **argv)
     else if (recording.unknown)
         (void)fprintf(stderr, "recording-to-trace: left out %llu rows of unknown kinds\n",
                       (unsigned long long)recording.unknown);
-    free(recording.rows);
+    nvml_recording_fini(&recording);
     free(out.sink.readings);
     return status ? status == PJ_EINVAL ? 2 : 1 : 0;
 }
