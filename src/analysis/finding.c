@@ -7,6 +7,9 @@
 #include <string.h>
 
 static const struct pji_check checks[] = {
+    {"mixed_windows", PJI_CONSEQUENCE_FORBID,
+     "some rows are over whole tasks, others over their steady part: they are no rows of one table",
+     pji_check_mixed_windows},
     {"aliased", PJI_CONSEQUENCE_FORBID,
      "the levels of a tested factor go together with those of another column, so its effect cannot "
      "be told from the other's",

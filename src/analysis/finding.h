@@ -83,6 +83,7 @@ pji_check_fn pji_check_aliased, pji_check_nested,
     pji_check_pseudo_replication; /* finding_design.c */
 pji_check_fn pji_check_identical_outputs, pji_check_modelled, pji_check_invalid_trials,
     pji_check_below_baseline;                                         /* finding_records.c */
+pji_check_fn pji_check_mixed_windows;                                 /* finding_windows.c */
 pji_check_fn pji_check_drift, pji_check_temperature, pji_check_tails; /* finding_noise.c */
 pji_check_fn pji_check_meter;                                         /* finding_meter.c */
 

@@ -263,6 +263,16 @@ static bool limit_changed(const struct pji_gate_inputs *in, const struct pji_gat
     return detail->len > 0;
 }
 
+static bool never_settles(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                          struct pji_str *detail)
+{
+    (void)limits;
+    if (in->unsettled == NULL)
+        return false;
+    pji_str_add(detail, in->unsettled);
+    return true;
+}
+
 static bool itl_shared(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
                        struct pji_str *detail)
 {
@@ -290,6 +300,9 @@ static const struct gate gates[] = {
     {{"request_errors", PJI_GATE_INVALID,
       "More than 1 % of the requests failed: the treatment did not do its work."},
      request_errors},
+    {{"never_settles", PJI_GATE_INVALID,
+      "A steady window was asked for and none was found: power or output kept moving."},
+     never_settles},
     {{"token_mismatch", PJI_GATE_INVALID,
       "Answers of a fixed-length task have another length: the treatments did different work."},
      token_mismatch},

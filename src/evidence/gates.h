@@ -59,6 +59,7 @@ struct pji_gate_inputs {
     const struct pj_energy *total;
     double
         phase_sum_off_share;   /* |sum of the phases - the attempt's total| / total; NaN: unknown */
+    const char *unsettled;     /* a steady window was asked for and not found: why; else NULL */
     const char *remote_reason; /* energy of the engine is elsewhere; NULL: it is here */
 };
 

@@ -52,6 +52,10 @@ static pj_status put_meta(struct pji_store *store, const struct pji_study *study
     pj_status status = PJ_OK;
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0] && status == PJ_OK; i++)
         status = pji_store_put_meta(store, pairs[i][0], pairs[i][1], err);
+    if (status == PJ_OK && pji_study_steady(study))
+        status = pji_store_put_meta(store, "window", "steady", err);
+    if (status == PJ_OK && pji_study_steady(study))
+        status = pji_store_put_fact(store, 0, "window", "steady", err);
     if (status == PJ_OK && study->analysis != NULL)
         status = put_analysis(store, study->analysis, err);
     free(path);

@@ -204,11 +204,22 @@ static int by_key(const void *a, const void *b)
     return strcmp(((const struct pji_pilot_cell *)a)->key, ((const struct pji_pilot_cell *)b)->key);
 }
 
+static pj_status read_window(struct pji_pilot *pilot, struct pji_store *store, struct pj_error *err)
+{
+    char *window = NULL;
+    pj_status st = pji_store_get_meta(store, "window", &window, err);
+    pilot->steady = st == PJ_OK && strcmp(window, "steady") == 0;
+    free(window);
+    return st == PJI_STORE_NONE ? PJ_OK : st;
+}
+
 pj_status pji_pilot_read(struct pji_pilot *pilot, struct pji_store *store, struct pj_error *err)
 {
     struct reader r = {.pilot = pilot, .store = store};
     *pilot = (struct pji_pilot){0};
     pj_status st = pji_store_each_factor(store, on_factor, &r, err);
+    if (st == PJ_OK)
+        st = read_window(pilot, store, err);
     if (st == PJ_OK)
         st = pji_store_each_trial(store, on_trial, &r, err);
     if (st == PJ_OK && pilot->n == 0)
@@ -267,6 +278,12 @@ pj_status pji_pilot_estimate(const struct pji_pilot *pilot, const struct pji_stu
     double per_cell = (double)plan->n_trials / (double)plan->n_cells;
     bool same = same_factors(pilot, study);
     *out = (struct pji_pilot_estimate){0};
+    if (pilot->steady != pji_study_steady(study))
+        return pji_fail(err, PJ_EINVAL,
+                        "the pilot measured %s and this study measures %s: its figures say nothing "
+                        "about this one",
+                        pilot->steady ? "the steady part of its tasks" : "whole tasks",
+                        pilot->steady ? "whole tasks" : "the steady part of its tasks");
     const char **levels = pji_zalloc(study->n_factors + 1, sizeof *levels, err);
     pj_status st = levels ? PJ_OK : PJ_ENOMEM;
     for (size_t c = 0; c < plan->n_cells && st == PJ_OK; c++) {

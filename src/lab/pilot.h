@@ -30,12 +30,14 @@ struct pji_pilot {
     struct pji_pilot_scatter *scatter;
     size_t n_scatter, cap_scatter;
     struct pji_pilot_cell all; /* sums over everything */
+    bool steady;               /* it measured the steady part of its tasks */
 };
 
 /* PJ_EINVAL: no trial is done. */
 pj_status pji_pilot_read(struct pji_pilot *pilot, struct pji_store *store, struct pj_error *err);
 void pji_pilot_fini(struct pji_pilot *pilot);
 
+/* PJ_EINVAL from pji_pilot_estimate: the pilot's figures are over another kind of window. */
 struct pji_pilot_estimate {
     double dur_s, energy_j, disk_b; /* energy NaN: the pilot had none */
     size_t matched; /* cells of the plan that the pilot had too; the others get its mean trial */

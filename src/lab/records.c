@@ -9,6 +9,7 @@
 #include "core/units.h"
 #include "lab/latency.h"
 #include "lab/loading.h"
+#include "lab/parts.h"
 #include "lab/phase_sum.h"
 #include "lab/scores.h"
 
@@ -253,15 +254,27 @@ static pj_status put_window_metrics(struct writer *w, const struct pji_phase_dat
     return status;
 }
 
+/* Output tokens of the window; NaN where somebody did not count. A steady part has those that
+ * arrived in it, of requests that began or ended outside too. */
+static double output_tokens(const struct pji_phase_data *phase, const struct pji_parts *parts,
+                            const struct pji_latency *f)
+{
+    uint64_t uncounted = f->uncounted;
+    double tokens = parts->settled ? pji_parts_tokens(parts, &phase->load, &uncounted)
+                                   : (double)f->output_tokens;
+    return uncounted == 0 && tokens > 0 ? tokens : (double)NAN;
+}
+
 static pj_status put_request_metrics(struct writer *w, const struct pji_phase_data *phase,
-                                     const struct pj_energy *energy, const struct pji_latency *f)
+                                     const struct pj_energy *energy, const struct pji_parts *parts,
+                                     const struct pji_latency *f)
 {
     static const char no_tokens[] = "the server told no token counts";
     const char *task = task_name(phase);
     double dur_s = pji_s_from_ns(phase->end_ns - phase->start_ns);
     double ok = (double)(f->requests - f->failed);
-    bool counted = f->uncounted == 0 && f->output_tokens > 0;
-    double tokens = counted ? (double)f->output_tokens : (double)NAN;
+    double tokens = output_tokens(phase, parts, f);
+    bool counted = !isnan(tokens);
     pj_status status = put_metric(w, task, "requests", (double)f->requests, "");
     if (status == PJ_OK)
         status = put_metric(w, task, "requests_failed", (double)f->failed, "");
@@ -305,7 +318,8 @@ static pj_status on_gate(void *context, const struct pji_gate_def *gate, const c
 }
 
 static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phase,
-                             const struct pj_energy *energy, const struct pji_latency *f)
+                             const struct pj_energy *energy, const struct pji_parts *parts,
+                             const struct pji_latency *f)
 {
     const char *remote = w->data->remote_reason;
     struct pji_gate_inputs in = {.task = task_name(phase),
@@ -323,30 +337,54 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
                                  .host = &phase->host,
                                  .total = energy,
                                  .phase_sum_off_share = w->sum.off_share,
+                                 .unsettled =
+                                     parts->asked && !parts->settled ? parts->detail : NULL,
                                  .remote_reason = remote[0] != '\0' ? remote : NULL};
     return pji_gates_apply(&in, &w->data->gates, on_gate, w, w->err);
 }
 
+/* What the requests of a window say: all of them, and those of its steady part where that is the
+ * window (else both are the same). */
+struct figures {
+    struct pji_latency all, steady;
+    size_t correct; /* answers of the window */
+};
+
+static pj_status store_one(struct writer *w, const struct pji_phase_data *phase, size_t i,
+                           const struct pji_parts *parts, struct figures *f,
+                           struct pji_scores *scores)
+{
+    const struct pji_request_record *r = &phase->load.records[i];
+    const struct pji_task_run *run = &phase->run;
+    size_t correct = scores->correct;
+    bool steady = parts->settled && pji_parts_of(parts, r) == PJI_PART_STEADY;
+    pj_status status =
+        pji_latency_add(&f->all, r, &run->load.slo, run->fixed_length, run->max_tokens, w->err);
+    if (status == PJ_OK && steady)
+        status = pji_latency_add(&f->steady, r, &run->load.slo, run->fixed_length, run->max_tokens,
+                                 w->err);
+    if (status == PJ_OK)
+        status = store_request(w, phase, i);
+    if (status == PJ_OK && strcmp(phase->name, "measure") == 0)
+        status = store_answer(w, phase, i, scores);
+    if (steady || !parts->asked)
+        f->correct += scores->correct - correct;
+    return status;
+}
+
 static pj_status store_requests(struct writer *w, const struct pji_phase_data *phase,
-                                const struct pj_energy *energy, struct pji_latency *f)
+                                const struct pj_energy *energy, const struct pji_parts *parts,
+                                struct figures *f)
 {
     pj_status status = PJ_OK;
     struct pji_scores scores = {0};
-    bool measured = strcmp(phase->name, "measure") == 0;
-    for (size_t i = 0; i < phase->load.n && status == PJ_OK; i++) {
-        const struct pji_request_record *r = &phase->load.records[i];
-        status = pji_latency_add(f, r, &phase->run.load.slo, phase->run.fixed_length,
-                                 phase->run.max_tokens, w->err);
-        if (status == PJ_OK)
-            status = store_request(w, phase, i);
-        if (status == PJ_OK && measured)
-            status = store_answer(w, phase, i, &scores);
-    }
+    for (size_t i = 0; i < phase->load.n && status == PJ_OK; i++)
+        status = store_one(w, phase, i, parts, f, &scores);
     struct latency_target target = {w, task_name(phase)};
-    if (status == PJ_OK && measured)
+    if (status == PJ_OK && strcmp(phase->name, "measure") == 0)
         status = pji_scores_each(&scores, put_latency, &target);
-    if (status == PJ_OK && scores.answers > 0)
-        status = put_per(w, task_name(phase), "j_per_correct", energy, (double)scores.correct,
+    if (status == PJ_OK && scores.answers > 0 && (parts->settled || !parts->asked))
+        status = put_per(w, task_name(phase), "j_per_correct", energy, (double)f->correct,
                          "no answer was correct");
     return status;
 }
@@ -374,36 +412,122 @@ static pj_status store_load(struct writer *w, const struct pji_phase_data *phase
     return status;
 }
 
-static pj_status store_phase(struct writer *w, const struct pji_phase_data *phase)
+/* ---- parts of a window (task key `window`) ---- */
+
+static bool wants_steady(const struct pji_phase_data *phase)
 {
-    struct pji_phase_row row = {.name = phase->name,
-                                .task = task_name(phase),
-                                .start_ns = phase->start_ns,
-                                .end_ns = phase->end_ns};
-    struct pj_energy total = {0};
-    struct pji_latency f = {0};
-    if (!pji_phase_began(phase))
-        return PJ_OK;
+    return strcmp(phase->name, "measure") == 0 && phase->run.task != NULL &&
+           phase->run.task->spec->steady && phase->load.n > 0;
+}
+
+static pj_status find_parts(struct writer *w, const struct pji_phase_data *phase,
+                            struct pji_parts *parts)
+{
+    struct pji_parts_input in = {.load = &phase->load,
+                                 .open_loop = phase->run.due_ns != NULL,
+                                 .trace = w->data->has_trace ? &w->data->trace : NULL,
+                                 .interval_ns = w->data->interval_ns,
+                                 .start_ns = phase->start_ns,
+                                 .end_ns = phase->end_ns};
+    return pji_parts_find(parts, &in, w->err);
+}
+
+/* Ramp or drain: a phase of its own, with figures that say what was left out. */
+static pj_status store_edge(struct writer *w, const struct pji_phase_data *phase,
+                            const struct pji_parts *parts, enum pji_part part)
+{
+    const char *name = part == PJI_PART_RAMP ? "ramp" : "drain";
+    const char *task = task_name(phase);
+    struct pji_phase_row row = {
+        .name = name,
+        .task = task,
+        .start_ns = part == PJI_PART_RAMP ? phase->start_ns : parts->steady_ns[1],
+        .end_ns = part == PJI_PART_RAMP ? parts->steady_ns[0] : phase->end_ns};
+    struct pj_energy energy = {0};
+    char figure[32];
+    double requests = 0;
+    for (size_t i = 0; i < phase->load.n; i++)
+        requests += pji_parts_of(parts, &phase->load.records[i]) == part ? 1 : 0;
     pj_status status = pji_store_add_phase(w->store, w->attempt, &row, w->err);
+    if (status == PJ_OK && row.end_ns > row.start_ns)
+        status = store_window(w, name, task, row.start_ns, row.end_ns, &energy);
+    else
+        pji_energy_missing(&energy, "there is no such part");
+    snprintf(figure, sizeof figure, "%s_energy_j", name);
     if (status == PJ_OK)
-        status =
-            store_window(w, phase->name, task_name(phase), phase->start_ns, phase->end_ns, &total);
-    if (strcmp(phase->name, "load") == 0 && !w->data->loads_nothing) {
+        status = put_per(w, task, figure, &energy, 1, "");
+    snprintf(figure, sizeof figure, "%s_dur_s", name);
+    if (status == PJ_OK)
+        status = put_metric(w, task, figure, pji_s_from_ns(row.end_ns - row.start_ns), "");
+    snprintf(figure, sizeof figure, "%s_requests", name);
+    return status == PJ_OK ? put_metric(w, task, figure, requests, "") : status;
+}
+
+/* A task that never settles has no window, so none of the figures of one. */
+static pj_status put_unsettled(struct writer *w, const struct pji_phase_data *phase)
+{
+    static const char *const figures[] = {"energy_j",    "dur_s",         "power_w",
+                                          "j_per_token", "j_per_request", "output_tok_per_s"};
+    pj_status status = PJ_OK;
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0] && status == PJ_OK; i++)
+        status = put_metric(w, task_name(phase), figures[i], (double)NAN,
+                            "the task never became steady");
+    return status;
+}
+
+static pj_status put_measured(struct writer *w, const struct pji_phase_data *phase,
+                              const struct pj_energy *total, const struct pji_parts *parts,
+                              const struct figures *f)
+{
+    const struct pji_latency *shown = parts->settled ? &f->steady : &f->all;
+    pj_status status = PJ_OK;
+    if (parts->asked && !parts->settled) {
+        status = put_unsettled(w, phase);
+    } else {
+        status = put_window_metrics(w, phase, total);
+        if (status == PJ_OK && phase->load.n > 0)
+            status = put_request_metrics(w, phase, total, parts, shown);
+    }
+    if (status == PJ_OK && phase->load.n > 0)
+        status = store_load(w, phase);
+    return status == PJ_OK ? apply_gates(w, phase, total, parts, &f->all) : status;
+}
+
+static pj_status store_phase(struct writer *w, const struct pji_phase_data *whole)
+{
+    struct pji_phase_data phase = *whole; /* borrows; the steady part narrows its times */
+    struct pji_parts parts = {0};
+    struct figures f = {0};
+    struct pj_energy total = {0};
+    if (!pji_phase_began(whole))
+        return PJ_OK;
+    pj_status status = wants_steady(&phase) ? find_parts(w, &phase, &parts) : PJ_OK;
+    if (status == PJ_OK && parts.settled)
+        status = store_edge(w, whole, &parts, PJI_PART_RAMP);
+    if (parts.settled) {
+        phase.start_ns = parts.steady_ns[0];
+        phase.end_ns = parts.steady_ns[1];
+    }
+    struct pji_phase_row row = {.name = phase.name,
+                                .task = task_name(&phase),
+                                .start_ns = phase.start_ns,
+                                .end_ns = phase.end_ns};
+    if (status == PJ_OK)
+        status = pji_store_add_phase(w->store, w->attempt, &row, w->err);
+    if (status == PJ_OK)
+        status = store_window(w, row.name, row.task, row.start_ns, row.end_ns, &total);
+    if (strcmp(phase.name, "load") == 0 && !w->data->loads_nothing) {
         w->load = total;
         w->loaded = true;
     }
     if (status == PJ_OK)
-        status = store_requests(w, phase, &total, &f);
-    if (status == PJ_OK && strcmp(phase->name, "measure") == 0) {
-        status = put_window_metrics(w, phase, &total);
-        if (status == PJ_OK && phase->load.n > 0)
-            status = put_request_metrics(w, phase, &total, &f);
-        if (status == PJ_OK && phase->load.n > 0)
-            status = store_load(w, phase);
-        if (status == PJ_OK)
-            status = apply_gates(w, phase, &total, &f);
-    }
-    pji_latency_fini(&f);
+        status = store_requests(w, &phase, &total, &parts, &f);
+    if (status == PJ_OK && strcmp(phase.name, "measure") == 0)
+        status = put_measured(w, &phase, &total, &parts, &f);
+    if (status == PJ_OK && parts.settled)
+        status = store_edge(w, whole, &parts, PJI_PART_DRAIN);
+    pji_latency_fini(&f.all);
+    pji_latency_fini(&f.steady);
     return status;
 }
 

@@ -59,6 +59,7 @@ struct pji_task_spec {
     char *positive; /* binary: the choice that counts as positive */
     char *answer_after;
     double tolerance;
+    bool steady;                 /* window: only its steady part is measured (lab/parts.h) */
     const struct pji_yaml *node; /* the mapping itself: pji_study_task reads it */
     size_t n_items;              /* that are asked; known after pji_study_check_items */
 };
@@ -136,6 +137,9 @@ void pji_settings_free(struct pji_setting *settings, size_t n);
 
 /* What a reasoning model is told: chat_template_kwargs.enable_thinking of the request. */
 enum pji_thinking { PJI_THINKING_UNSAID, PJI_THINKING_OFF, PJI_THINKING_ON };
+
+/* window: steady; the same for all tasks of a study. */
+bool pji_study_steady(const struct pji_study *study);
 
 /* A task with levels filled in and defaults applied. */
 struct pji_task_values {

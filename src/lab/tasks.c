@@ -164,12 +164,12 @@ static const char *const task_keys[] = {
     "name",       "items",    "prompt",      "gold",     "choices",  "max_tokens",
     "ignore_eos", "stop",     "temperature", "seed",     "limit",    "api",
     "extra",      "preset",   "scorer",      "labels",   "positive", "answer_after",
-    "tolerance",  "examples", "shots",       "thinking", NULL};
+    "tolerance",  "examples", "shots",       "thinking", "window",   NULL};
 
 /* Read once for the whole study: a factor cannot change them. */
 static const char *const fixed_keys[] = {
     "name",   "items",    "prompt",       "gold",      "choices",  "preset", "scorer",
-    "labels", "positive", "answer_after", "tolerance", "examples", NULL};
+    "labels", "positive", "answer_after", "tolerance", "examples", "window", NULL};
 
 static pj_status fill_field(struct filling *f, size_t field, const struct pji_yaml *node,
                             const char *const *levels, struct pj_error *err)
@@ -278,6 +278,11 @@ pj_status pji_task_fill(const struct pji_study *study, size_t index, const char 
             *at = &spec->node->items[i];
     }
     return st ? st : check_task(spec, out, err);
+}
+
+bool pji_study_steady(const struct pji_study *study)
+{
+    return study->n_tasks > 0 && study->tasks[0].steady;
 }
 
 pj_status pji_study_task(const struct pji_study *study, size_t index, const char *const *levels,
@@ -391,6 +396,29 @@ static bool check_fixed(struct pji_study *study, const struct pji_yaml *node)
     return good && used;
 }
 
+/* One window for all tasks of a study: figures over a whole task and over its steady part are no
+ * figures of one table. */
+static void parse_window(struct pji_study *study, struct pji_task_spec *spec)
+{
+    const struct pji_yaml *node = pji_yaml_get(spec->node, "window");
+    const char *text = node ? pji_node_text(study, node, "window") : "whole_task";
+    if (!text)
+        return;
+    spec->steady = strcmp(text, "steady") == 0;
+    if (!spec->steady && strcmp(text, "whole_task") != 0)
+        pji_study_error(study, node, "window must be whole_task or steady, not '%.60s'", text);
+    else if (study->n_tasks > 0 && study->tasks[0].steady != spec->steady)
+        pji_study_error(study, node ? node : spec->node,
+                        "window is %s here and %s in task '%s': figures of the two may not stand "
+                        "in one table; give all tasks the same one, or make two studies",
+                        spec->steady ? "steady" : "whole_task",
+                        spec->steady ? "whole_task" : "steady", study->tasks[0].name);
+    else if (spec->steady && pji_factor_find(study, "window", 6) < study->n_factors)
+        pji_study_error(study, node,
+                        "window: steady needs the name of factor 'window' for a column of the "
+                        "export: rename the factor");
+}
+
 static void parse_task(struct pji_study *study, const struct pji_yaml *node, bool several)
 {
     struct pji_task_spec spec = {.node = node};
@@ -402,6 +430,7 @@ static void parse_task(struct pji_study *study, const struct pji_yaml *node, boo
     spec.examples_path = written(study, node, "examples");
     written_choices(study, &spec);
     bool scored = pji_parse_scoring(study, &spec);
+    parse_window(study, &spec);
     if (!spec.prompt)
         spec.prompt = pji_study_dup(study, "{prompt}");
     struct check check = {study, study->n_tasks};

@@ -42,6 +42,14 @@ static void add_gates(struct pji_doc *doc, const struct pji_summary *s)
     }
 }
 
+static const char *fact(const struct pji_summary *s, const char *key)
+{
+    for (size_t i = 0; i < s->n_facts; i++)
+        if (strcmp(s->facts[i].key, key) == 0)
+            return s->facts[i].value;
+    return "";
+}
+
 static void add_replication(struct pji_doc *doc, const struct pji_summary *s)
 {
     pji_report_from_trials(doc, s, "agreement", PJI_EVERY_TREATMENT, true);
@@ -74,6 +82,11 @@ void pji_report_add_basis(struct pji_doc *doc, const struct pji_summary *s)
     if (s->total_label[0] != '\0')
         pji_doc_add(doc, PJI_BLOCK_PARAGRAPH, "Total energy: %s; it adds %s.", s->total_label,
                     s->total_set[0] != '\0' ? s->total_set : "nothing");
+    if (strcmp(fact(s, "window"), "steady") == 0)
+        pji_doc_add(doc, PJI_BLOCK_PARAGRAPH,
+                    "Window: the steady part of each task. Ramp and drain are left out of every "
+                    "figure and stand in figures of their own, so none of these compares with one "
+                    "over a whole task.");
     add_replication(doc, s);
     pji_report_from_trials(doc, s, "gate", PJI_EVERY_TREATMENT, false);
     add_gates(doc, s);

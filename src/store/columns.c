@@ -102,6 +102,10 @@ pj_status pji_columns_read(struct pji_columns *c, struct pji_store *store, struc
     if (st == PJ_OK)
         st = pji_query_each(&q, total_column, c, err);
     if (st == PJ_OK) {
+        st = pji_store_get_meta(store, "window", &c->window, err);
+        st = st == PJI_STORE_NONE ? PJ_OK : st;
+    }
+    if (st == PJ_OK) {
         c->results = pji_zalloc(c->n + 1, sizeof *c->results, err);
         st = c->results ? PJ_OK : PJ_ENOMEM;
     }
@@ -122,6 +126,7 @@ void pji_columns_fini(struct pji_columns *c)
     for (size_t i = 0; i < c->n_factors; i++)
         free(c->factors[i]);
     free(c->factors);
+    free(c->window);
     free(c->results);
     *c = (struct pji_columns){0};
 }

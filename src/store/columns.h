@@ -22,6 +22,7 @@ struct pji_columns {
     size_t n, cap;
     char **factors; /* names */
     size_t n_factors, cap_factors;
+    char *window; /* "steady", where only that part of each task was measured; else NULL */
     struct pji_result *results; /* of the trial read last: n */
     char flags[256];            /* gates that fired as flags, comma-separated */
 };

@@ -119,6 +119,8 @@ static pj_status csv_head(struct export *e, struct pj_error *err)
         cell(e, e->columns.factors[f]);
     for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++)
         cell(e, behind[i]);
+    if (e->columns.window)
+        cell(e, "window");
     for (size_t i = 0; i < e->columns.n; i++) {
         cell(e, e->columns.items[i].name);
         if (!e->columns.items[i].energy)
@@ -146,6 +148,8 @@ static pj_status csv_row(struct export *e, const struct pji_trial *trial, const 
         cell(e, "");
     cell(e, facts->start_utc);
     cell(e, e->columns.flags);
+    if (e->columns.window)
+        cell(e, e->columns.window);
     for (size_t i = 0; i < e->columns.n; i++) {
         const struct pji_result *r = &e->columns.results[i];
         cell_num(e, r->known, r->value);
@@ -237,6 +241,8 @@ static pj_status json_head(struct export *e, struct pj_error *err)
     json_meta(e, "question");
     json_meta(e, "seed");
     json_meta(e, "plan_sha256");
+    if (e->columns.window)
+        json_meta(e, "window");
     pji_str_add(&e->out, ",\"trials\":[");
     return flush(e, err);
 }

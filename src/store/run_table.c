@@ -131,6 +131,8 @@ static pj_status write_head(struct table *t, struct pj_error *err)
     cell(t, "__done");
     for (size_t f = 0; f < t->columns.n_factors; f++)
         cell(t, t->columns.factors[f]);
+    if (t->columns.window)
+        cell(t, "window");
     for (size_t i = 0; i < t->columns.n; i++)
         cell(t, t->columns.items[i].name);
     pji_str_add(&t->out, "\r\n");
@@ -163,6 +165,8 @@ static pj_status write_trial(void *context, const struct pji_trial *trial, struc
     cell(t, done ? "DONE" : "TODO");
     for (size_t f = 0; f < t->columns.n_factors; f++)
         cell(t, trial->levels[f]);
+    if (t->columns.window)
+        cell(t, t->columns.window);
     for (size_t i = 0; i < t->columns.n; i++)
         write_result(t, &t->columns.results[i], done);
     pji_str_add(&t->out, "\r\n");
