@@ -27,6 +27,7 @@ struct world {
     bool alias;    /* a column 'vendor' that goes with a */
     bool units;    /* units within a with their own level (column run) */
     bool same_output;
+    bool windows; /* some rows are of a steady part, some of a whole task */
     bool modelled;
     bool failed;  /* some rows are not DONE and far off */
     bool ordered; /* a after a */
@@ -65,10 +66,11 @@ static void write_row(FILE *out, const struct world *w, const struct point *p, s
     const char *meter = w->two_meters && p->a > 0 ? "clamp" : "rapl";
     fprintf(out, "%s,%s,%.17g", names[p->a], w->one_task ? "CB" : p->b ? "RTE" : "CB", y);
     if (!w->bare)
-        fprintf(out, ",%zu,%zu,%s,%.0f,%.2f,%zu,%s,%.17g,%s,%.4f,%.2f,%s", p->run, p->rep,
+        fprintf(out, ",%zu,%zu,%s,%.0f,%.2f,%zu,%s,%.17g,%s,%.4f,%.2f,%s,%s", p->run, p->rep,
                 w->alias ? (p->a ? "north" : "south") : (i % 2 ? "north" : "south"), p->at, p->temp,
                 w->same_output ? p->a : i, w->modelled ? "modelled" : "counter", w->u_rel * y,
-                meter, 0.8 + 0.01 * (double)(i % 5), w->baseline, bad ? "TODO" : "DONE");
+                meter, 0.8 + 0.01 * (double)(i % 5), w->baseline, bad ? "TODO" : "DONE",
+                w->windows && i % 4 < 2 ? "steady" : "");
     fprintf(out, "\n");
 }
 
@@ -91,7 +93,7 @@ static char *make(const struct world *w)
     fprintf(out, "a,b,y%s\n",
             w->bare ? ""
                     : ",run,repetition,vendor,order,temp_c,output_sha256,y_origin,y_u_com,"
-                      "y_com_id,accuracy,majority_baseline,__done");
+                      "y_com_id,accuracy,majority_baseline,__done,window");
     for (size_t i = 0; i < n; i++) {
         struct point p = {.a = i / (n / 2), .b = i / w->repetitions % tasks, .at = (double)at[i]};
         p.rep = i % w->repetitions;
@@ -210,6 +212,11 @@ static void test_records(void **state)
     w.failed = true;
     expect(&w, true, "invalid_trials", "warn", "7 rows are not done or not valid",
            "changes the mean of");
+    w = clean;
+    w.windows = true;
+    expect(&w, true, "mixed_windows", "forbid", "30 rows are over the steady part");
+    w.one_task = true;
+    expect(&w, false, "mixed_windows", "forbid", "analyse the two apart");
     w = clean;
     w.baseline = 0.9;
     expect(&w, true, "below_baseline", "forbid", "surely below the 0.9",

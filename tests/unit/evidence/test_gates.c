@@ -68,6 +68,9 @@ static void each_fault_fires_its_own_gate(void **state)
     in.failed = 2; /* exactly the allowed share: said, but not fatal */
     check(&in, "request_lost ");
     in = clean();
+    in.unsettled = "the power drifts";
+    check(&in, "never_settles ");
+    in = clean();
     in.wrong_length = 1;
     check(&in, "token_mismatch ");
     in = clean();

@@ -167,6 +167,16 @@ static void what_is_refused(void **state)
         {"{items: i.jsonl, prompt: '{q}', thinking: on}", "write api: chat"},
         {"{items: i.jsonl, prompt: '{q}', thinking: yes, api: chat}", "off or on"},
         {"{items: i.jsonl, prompt: '{q}', gold: label, scorer: $mode}", "unknown scorer '$mode'"},
+        {"{items: i.jsonl, prompt: '{q}', window: stedy}",
+         "s.yaml:6:47: window must be whole_task or steady, not 'stedy'"},
+        {"{items: i.jsonl, prompt: '{q}', window: $mode}", "window must be whole_task or steady"},
+        {"{items: i.jsonl, prompt: '{q}', window: [steady]}", "window"},
+        {"[{name: a, items: i.jsonl, prompt: '{q}'}, {name: b, items: i.jsonl, prompt: '{q}', "
+         "window: steady}]",
+         "window is steady here and whole_task in task 'a'"},
+        {"[{name: a, items: i.jsonl, prompt: '{q}', window: steady}, {name: b, items: i.jsonl, "
+         "prompt: '{q}'}]",
+         "window is whole_task here and steady in task 'a'"},
         {"{items: i.jsonl, prompt: '{q}', gold: label, scorers: f1}", "did you mean 'scorer'?"},
     };
     bool good = true;
@@ -181,6 +191,27 @@ static void what_is_refused(void **state)
         world_close(&w);
     }
     assert_true(good);
+}
+
+static void the_window(void **state)
+{
+    static const struct {
+        const char *task;
+        bool steady;
+    } good[] = {{"{items: i.jsonl, prompt: '{q}'}", false},
+                {"{items: i.jsonl, prompt: '{q}', window: whole_task}", false},
+                {"[{name: a, items: i.jsonl, prompt: '{q}', window: steady}, {name: b, items: "
+                 "i.jsonl, prompt: '{q}', window: steady}]",
+                 true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct world w;
+        struct pj_error err;
+        if (world_open(&w, good[i].task, &err) != PJ_OK)
+            fail_msg("%s", err.text);
+        assert_int_equal(pji_study_steady(&w.study), good[i].steady);
+        world_close(&w);
+    }
 }
 
 static pj_status near(void *context, const char *name, double value, const char *reason)
@@ -234,9 +265,8 @@ static void figures_of_a_trial(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(superglue),
-        cmocka_unit_test(shots_and_thinking),
-        cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(superglue),          cmocka_unit_test(shots_and_thinking),
+        cmocka_unit_test(what_is_refused),    cmocka_unit_test(the_window),
         cmocka_unit_test(figures_of_a_trial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
