@@ -214,9 +214,10 @@ static void test_records(void **state)
            "changes the mean of");
     w = clean;
     w.windows = true;
-    expect(&w, true, "mixed_windows", "forbid", "30 rows are over the steady part");
+    expect(&w, true, "mixed_windows", "forbid", "30 rows are over the steady part",
+           "analyse the two apart");
     w.one_task = true;
-    expect(&w, false, "mixed_windows", "forbid", "analyse the two apart");
+    expect(&w, false, "mixed_windows", "forbid", "over the whole of it", "--where");
     w = clean;
     w.baseline = 0.9;
     expect(&w, true, "below_baseline", "forbid", "surely below the 0.9",
