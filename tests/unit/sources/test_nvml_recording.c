@@ -294,34 +294,35 @@ static void converted_energies_agree(void **state)
     temp_close(dir);
 }
 
-static void a_bad_recording_is_refused_by_line(void **state)
-{
 #define FIRST "# X driver 1 limit_mw 1 realtime_minus_monotonic_ns 5\n"
 #define NAMES "kind,t_before_ns,t_after_ns,value,device_ts_us\n"
-    static const struct {
-        const char *text, *said;
-    } bad[] = {
-        {"", ":1: the first line of a recording is"},
-        {NAMES "buffer,1,2,3,4\n", ":1: the first line of a recording is"},
-        {"# X driver 1 realtime_minus_monotonic_ns many\n" NAMES, ":1: 'many' is not a whole"},
-        {"# X limit_mw -1 realtime_minus_monotonic_ns 5\n" NAMES, ":1: limit_mw is negative"},
-        {FIRST, " has no readings"},
-        {FIRST NAMES "fan,1,2,3,4\n", " has no readings"},
-        {FIRST NAMES "buffer,1,2,3,0\n", " has no readings"}, /* a slot that was never filled */
-        {FIRST NAMES "buffer,1,2,x,4\n", ":3: 'x' is not a whole number"},
-        {FIRST NAMES "buffer,1,2,nan,4\n", ":3: 'nan' is not a whole number"},
-        {FIRST NAMES "counter,1,2,3,0\nbuffer,1,2,3\n", ":4: a row of a recording has 5 fields"},
-        {FIRST NAMES "counter,1,2,3,0\nbuff", ":4: a row of a recording has 5 fields, not 1"},
-        {FIRST NAMES "counter,1,2,3,0,7\n", ":3: a row of a recording has 5 fields, not 6"},
-        {FIRST NAMES "counter,3,2,3,0\n", ":3: t_after_ns is before t_before_ns"},
-        {FIRST NAMES "counter,1,2,-3,0\n", ":3: the value -3 is out of range"},
-        {FIRST NAMES "temp,1,2,9223372036854775807,0\n", ":3: the value 9223372036854775807 is"},
-        {FIRST NAMES "buffer,1,2,3,9223372036854775807\n", ":3: device_ts_us is out of range"},
-        {FIRST NAMES "usage,1,9223372036854775807,3,0\n", ":3: t_before_ns or t_after_ns is"},
-        {FIRST NAMES "\"buffer,1,2,3,4\n", ":3:1: this quote is never closed"},
-    };
+static const struct bad_recording {
+    const char *text, *said;
+} bad[] = {
+    {"", ":1: the first line of a recording is"},
+    {NAMES "buffer,1,2,3,4\n", ":1: the first line of a recording is"},
+    {"# X driver 1 realtime_minus_monotonic_ns many\n" NAMES, ":1: 'many' is not a whole"},
+    {"# X limit_mw -1 realtime_minus_monotonic_ns 5\n" NAMES, ":1: limit_mw is negative"},
+    {FIRST, " has no readings"},
+    {FIRST NAMES "fan,1,2,3,4\n", " has no readings"},
+    {FIRST NAMES "buffer,1,2,3,0\n", " has no readings"}, /* a slot that was never filled */
+    {FIRST NAMES "buffer,1,2,x,4\n", ":3: 'x' is not a whole number"},
+    {FIRST NAMES "buffer,1,2,nan,4\n", ":3: 'nan' is not a whole number"},
+    {FIRST NAMES "counter,1,2,3,0\nbuffer,1,2,3\n", ":4: a row of a recording has 5 fields"},
+    {FIRST NAMES "counter,1,2,3,0\nbuff", ":4: a row of a recording has 5 fields, not 1"},
+    {FIRST NAMES "counter,1,2,3,0,7\n", ":3: a row of a recording has 5 fields, not 6"},
+    {FIRST NAMES "counter,3,2,3,0\n", ":3: t_after_ns is before t_before_ns"},
+    {FIRST NAMES "counter,1,2,-3,0\n", ":3: the value -3 is out of range"},
+    {FIRST NAMES "temp,1,2,9223372036854775807,0\n", ":3: the value 9223372036854775807 is"},
+    {FIRST NAMES "buffer,1,2,3,9223372036854775807\n", ":3: device_ts_us is out of range"},
+    {FIRST NAMES "usage,1,9223372036854775807,3,0\n", ":3: t_before_ns or t_after_ns is"},
+    {FIRST NAMES "\"buffer,1,2,3,4\n", ":3:1: this quote is never closed"},
+};
 #undef FIRST
 #undef NAMES
+
+static void a_bad_recording_is_refused_by_line(void **state)
+{
     char dir[TEMP_PATH], path[TEMP_PATH + 16], said[512], expected[256];
     struct nvml_recording read;
     struct pj_error err;
