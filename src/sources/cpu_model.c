@@ -1,8 +1,10 @@
-/* Parameters: four machines whose package energies RAPL counted at loads of 0 to 100 %
- * (Threadripper 1950X, Xeon E3-1240 v2, EPYC 8024P, two Xeon E5-2620 v3; CodeCarbon's
- * cpu_load_profiling, MIT, 2025). The value is the curve family whose worst machine is best against
- * TDP (0.1 + 0.9 U^3), the band the one that spans all four; tools/cpu-model-fit prints how well
- * they do, and what leaving a machine out gives (docs/cpu-model.md).
+/* Parameters: nine recordings of package energy or power at loads of 0 to 100 %, eight kinds of
+ * CPU: Threadripper 1950X, Xeon E3-1240 v2, EPYC 8024P, two Xeon E5-2620 v3 (CodeCarbon's
+ * cpu_load_profiling, MIT, 2025), two each of Xeon Platinum 8124M, 8259CL, 8275CL (two servers) and
+ * Xeon E5-2686 v4 (turbostress reports, 2021 and 2022). The value is the curve family whose worst
+ * machine is best against TDP (0.1 + 0.9 U^3); the band was drawn around the first four and holds
+ * on the other five. tools/cpu-model-fit prints how well they do, and what leaving a machine out
+ * gives (docs/cpu-model.md).
  *
  * TDP of an unknown core, from the vendors' figures of parts at both ends: EPYC 9754 has 360 W for
  * 128 cores (2.8 W each), Xeon E3-1240 v2 69 W for 4 (17 W each). A virtual CPU may be one thread
@@ -15,8 +17,8 @@
 static const double few_cores = 4, many_cores = 16;
 
 /* Of a socket with few cores, and of one with many; between them linear in log2(cores). */
-static const struct pji_cpu_curve value_few = {0.06, 0.82, 1.45}, value_many = {0.28, 0.85, 0.5};
-static const struct pji_cpu_curve low_few = {0.03, 0.45, 1.4}, low_many = {0.06, 0.57, 1.2};
+static const struct pji_cpu_curve value_few = {0.06, 0.82, 1.45}, value_many = {0.27, 0.83, 0.69};
+static const struct pji_cpu_curve low_few = {0.03, 0.45, 1.4}, low_many = {0.05, 0.57, 1.2};
 static const struct pji_cpu_curve high_few = {0.28, 1.05, 0.6}, high_many = {0.38, 1.13, 0.54};
 
 static double between(double few, double many, double x)

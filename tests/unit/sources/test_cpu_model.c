@@ -1,5 +1,6 @@
 /* The CPU model against machines whose RAPL energies are known, and against common sense. Two of
- * them are read from the shared data, two from tests/golden/cpu-load-rapl.tsv.
+ * them are read from the shared data, two from tests/golden/cpu-load-rapl.tsv, five from
+ * tests/golden/cpu-load-turbostat.tsv.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -143,8 +144,8 @@ static double number(const char *text)
     return value;
 }
 
-/* Cuts a line into its fields; false for comments and the row of names. */
-static bool cut(char *line, const char *fields[G_FIELDS])
+/* Cuts a line into its n_fields; false for comments and the row of names. */
+static bool cut(char *line, const char *fields[G_FIELDS], size_t n_fields)
 {
     char *rest = NULL;
     size_t n = 0;
@@ -155,7 +156,7 @@ static bool cut(char *line, const char *fields[G_FIELDS])
     for (char *at = strtok_r(line, "\t", &rest); at && n < G_FIELDS;
          at = strtok_r(NULL, "\t", &rest))
         fields[n++] = at;
-    assert_int_equal(n, G_FIELDS);
+    assert_int_equal(n, n_fields);
     return strcmp(fields[G_NAME], "machine") != 0;
 }
 
@@ -173,7 +174,7 @@ static void load_golden(struct machine machines[2])
     while (fgets(line, sizeof line, file)) {
         struct machine *machine;
 
-        if (!cut(line, f))
+        if (!cut(line, f, G_FIELDS))
             continue;
         m += name[0] && strcmp(name, f[G_NAME]) != 0;
         assert_true(m < 2);
@@ -191,6 +192,42 @@ static void load_golden(struct machine machines[2])
     (void)fclose(file);
     assert_int_equal(machines[0].n, 22);
     assert_int_equal(machines[1].n, 22);
+}
+
+/* Fields of cpu-load-turbostat.tsv, which has powers in the place of energies. */
+enum { T_LOAD = G_KIND, T_POWER, T_FIELDS };
+enum { TURBOSTAT = 5 };
+
+static void load_turbostat(struct machine machines[TURBOSTAT])
+{
+    const char *root = getenv("PERJOULE_SOURCE_ROOT");
+    char path[512], line[512], name[32] = "";
+    const char *f[G_FIELDS];
+    size_t m = 0;
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/tests/golden/cpu-load-turbostat.tsv", root ? root : ".");
+    file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        struct machine *machine;
+
+        if (!cut(line, f, T_FIELDS))
+            continue;
+        m += name[0] && strcmp(name, f[G_NAME]) != 0;
+        assert_true(m < TURBOSTAT);
+        (void)snprintf(name, sizeof name, "%s", f[G_NAME]);
+        machine = &machines[m];
+        machine->tdp_w = number(f[G_TDP]);
+        machine->sockets = (int)number(f[G_SOCKETS]);
+        machine->cores = (int)number(f[G_CORES]);
+        machine->threads = (int)number(f[G_THREADS]);
+        assert_true(machine->n < MAX_POINTS);
+        machine->points[machine->n++] =
+            (struct point){.load = number(f[T_LOAD]) / 100, .power_w = number(f[T_POWER])};
+    }
+    (void)fclose(file);
+    assert_int_equal(m, TURBOSTAT - 1);
 }
 
 /* What is asked of the model: an error of at most 0.75 of the cubic's, 80 % within the interval, a
@@ -243,6 +280,16 @@ static void two_more_machines_are_met(void **state)
     judge(&machines[1]);
 }
 
+static void five_servers_are_met(void **state)
+{
+    struct machine machines[TURBOSTAT] = {{0}};
+
+    (void)state;
+    load_turbostat(machines);
+    for (size_t i = 0; i < TURBOSTAT; i++)
+        judge(&machines[i]);
+}
+
 /* ---- calibrated ---- */
 
 /* Calibrated by its own least and most loaded point: the others lie in the band. */
@@ -261,7 +308,8 @@ static void judge_calibrated(const struct machine *machine)
     assert_int_equal(pji_cpu_calibrate(&calibration, low->power_w, low->load, high->power_w,
                                        high->load, machine->cores, NULL),
                      PJ_OK);
-    assert_true(calibration.idle_w <= low->power_w && calibration.full_w >= high->power_w);
+    assert_true(calibration.idle_w <= low->power_w + 1e-9 &&
+                calibration.full_w >= high->power_w - 1e-9);
     assert_int_equal(pji_cpu_model_calibrated(&model, &calibration, machine->cores, NULL), PJ_OK);
     for (size_t i = 0; i < machine->n; i++) {
         struct pji_cpu_power power;
@@ -290,6 +338,16 @@ static void calibrated_machines_lie_in_their_band(void **state)
         skip();
     judge_calibrated(&machines[0]);
     judge_calibrated(&machines[1]);
+}
+
+static void calibrated_servers_lie_in_their_band(void **state)
+{
+    struct machine machines[TURBOSTAT] = {{0}};
+
+    (void)state;
+    load_turbostat(machines);
+    for (size_t i = 0; i < TURBOSTAT; i++)
+        judge_calibrated(&machines[i]);
 }
 
 static void what_is_no_calibration_is_refused(void **state)
@@ -427,7 +485,9 @@ int main(void)
         cmocka_unit_test(the_column_lags_by_one_row),
         cmocka_unit_test(two_machines_are_met),
         cmocka_unit_test(two_more_machines_are_met),
+        cmocka_unit_test(five_servers_are_met),
         cmocka_unit_test(calibrated_machines_lie_in_their_band),
+        cmocka_unit_test(calibrated_servers_lie_in_their_band),
         cmocka_unit_test(what_is_no_calibration_is_refused),
         cmocka_unit_test(the_band_is_never_wider_than_allowed),
         cmocka_unit_test(more_load_is_never_less_power),
