@@ -23,6 +23,8 @@ static const struct pji_option options[] = {
     {0},
 };
 
+enum { LOOK = 'L' }; /* on standard input; any other byte asks for a reading alone */
+
 struct recorder {
     struct pji_instruments instruments;
     struct pji_signals signals;
@@ -70,13 +72,39 @@ static pj_status take_readings(struct recorder *recorder, bool all, struct pj_er
     return settle(recorder, status);
 }
 
+/* The state of the devices, for whoever judges what lies between two looks. */
+static pj_status put_look(struct recorder *recorder, struct pj_error *err)
+{
+    const struct pji_platform *platform = &recorder->instruments.platform;
+    int64_t begun_ns = pji_now_ns(platform);
+    json_t *seen = pji_meter_look(recorder->instruments.meter);
+    struct pji_str line = {0};
+    pj_status status =
+        pji_trace_put_event(&line, begun_ns, "look",
+                            json_pack("{s:I, s:o*}", "dur_ns",
+                                      (json_int_t)(pji_now_ns(platform) - begun_ns), "seen", seen),
+                            err);
+
+    if (!status)
+        status =
+            settle(recorder, pji_stream_put(recorder->stream, pji_str_text(&line), line.len, err));
+    pji_str_fini(&line);
+    return status;
+}
+
 static pj_status on_input(struct recorder *recorder, struct pj_error *err)
 {
     char bytes[256];
     ssize_t got = read(STDIN_FILENO, bytes, sizeof bytes);
+    pj_status status = PJ_OK;
+    bool looked = false;
 
+    for (ssize_t i = 0; i < got && !looked; i++)
+        looked = bytes[i] == LOOK;
+    if (looked)
+        status = put_look(recorder, err);
     if (got > 0)
-        return take_readings(recorder, true, err);
+        return status ? status : take_readings(recorder, true, err);
     if (got == 0 || (errno != EAGAIN && errno != EINTR))
         recorder->done = true;
     return PJ_OK;
@@ -241,7 +269,9 @@ const struct pji_command pji_cmd_record = {
     .details =
         "The trace is JSON Lines (docs/formats/trace-v1.md): a header, readings, a footer. "
         "Recording ends at the end of standard input, on SIGTERM, SIGINT, SIGHUP or SIGQUIT, or "
-        "when nobody reads any more; each byte on standard input takes a reading at once.\n\n"
+        "when nobody reads any more; each byte on standard input takes a reading at once, and an L "
+        "an "
+        "event named \"look\" before it: limits, errors and processes of the GPUs.\n\n"
         "A reader that is too slow never delays a sample: up to 1 MiB waits for it, then whole "
         "ticks are dropped and an event named \"dropped\" says how many readings were lost.",
     .options = options,

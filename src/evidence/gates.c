@@ -1,19 +1,16 @@
 /* evidence/gates.c - the gate table and its one interpreter. A gate is a row and a check function;
  * the row says what the consequence is, the check only whether it fires and with which figures.
  */
-#include "evidence/gates.h"
+#include "evidence/gates_inside.h"
 
 #include "core/units.h"
 
 #include <math.h>
 #include <string.h>
 
-typedef bool check_fn(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
-                      struct pji_str *detail);
-
 struct gate {
     struct pji_gate_def def;
-    check_fn *check;
+    pji_gate_check *check;
 };
 
 static bool energy_missing(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
@@ -238,9 +235,8 @@ static bool swap_some(const struct pji_gate_inputs *in, const struct pji_gate_li
 static bool throttled(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
                       struct pji_str *detail)
 {
-    (void)limits;
     if (in->host == NULL || !in->host->known || in->host->throttled <= 0)
-        return false;
+        return pji_gate_gpu_throttled(in, limits, detail);
     pji_str_addf(detail, "the processors were throttled for heat %lld times",
                  (long long)in->host->throttled);
     return true;
@@ -250,9 +246,8 @@ static bool limit_changed(const struct pji_gate_inputs *in, const struct pji_gat
                           struct pji_str *detail)
 {
     const struct pji_host_change *h = in->host;
-    (void)limits;
     if (h == NULL || !h->known)
-        return false;
+        return pji_gate_gpu_limit(in, limits, detail);
     if (h->freq_cap_before_khz != h->freq_cap_after_khz)
         pji_str_addf(detail, "the sum of the processors' highest clocks went from %lld to %lld kHz",
                      (long long)h->freq_cap_before_khz, (long long)h->freq_cap_after_khz);
@@ -260,6 +255,7 @@ static bool limit_changed(const struct pji_gate_inputs *in, const struct pji_gat
         pji_str_addf(detail, "%sthe sum of the processors' power limits went from %lld to %lld uW",
                      detail->len > 0 ? "; " : "", (long long)h->power_cap_before_uw,
                      (long long)h->power_cap_after_uw);
+    (void)pji_gate_gpu_limit(in, limits, detail);
     return detail->len > 0;
 }
 
@@ -318,11 +314,21 @@ static const struct gate gates[] = {
      steal_time},
     {{"swapping", PJI_GATE_INVALID, "More than 10 MiB were swapped in or out."}, swapping},
     {{"throttled", PJI_GATE_INVALID,
-      "The processors were throttled for heat: the treatments ran at different clocks."},
+      "The processors were throttled for heat, or a GPU for heat or by its power brake: the "
+      "treatments ran at different clocks."},
      throttled},
     {{"limit_changed", PJI_GATE_INVALID,
-      "Somebody changed the processors' highest clock or power limit."},
+      "Somebody changed the processors' highest clock or power limit, or a GPU's power limit or "
+      "application clocks."},
      limit_changed},
+    {{"gpu_foreign", PJI_GATE_INVALID,
+      "A process that is not the study's had a context on a measured GPU."},
+     pji_gate_gpu_foreign},
+    {{"gpu_ecc", PJI_GATE_INVALID,
+      "A GPU had memory errors that could not be corrected: its results are in doubt."},
+     pji_gate_gpu_ecc},
+    {{"gpu_xid", PJI_GATE_INVALID, "The driver reported a critical error (Xid) of a GPU."},
+     pji_gate_gpu_xid},
     {{"cpu_foreign", PJI_GATE_FLAG,
       "Processes that are not the study's used 5 to 25 % of the processors' time."},
      cpu_foreign},
@@ -330,6 +336,13 @@ static const struct gate gates[] = {
       "The hypervisor gave 1 to 10 % of the processors' time to other machines."},
      steal_some},
     {{"swap_some", PJI_GATE_FLAG, "Up to 10 MiB were swapped in or out."}, swap_some},
+    {{"gpu_power_cap", PJI_GATE_FLAG, "A GPU's power limit held its clocks down."},
+     pji_gate_gpu_capped},
+    {{"gpu_corrected", PJI_GATE_FLAG, "A GPU corrected memory errors or replaced rows."},
+     pji_gate_gpu_corrected},
+    {{"gpu_owner_unknown", PJI_GATE_FLAG,
+      "A GPU has processes of which nobody can tell here whose they are."},
+     pji_gate_gpu_owner},
     {{"request_lost", PJI_GATE_FLAG, "Some requests failed, at most 1 %."}, request_lost},
     {{"token_unknown", PJI_GATE_FLAG, "The server told no token counts."}, token_unknown},
     {{"short_window", PJI_GATE_FLAG,
@@ -343,6 +356,9 @@ static const struct gate gates[] = {
     {{"energy_remote", PJI_GATE_NOTE, "The engine runs on another host and is not measured here."},
      energy_remote},
     {{"energy_modelled", PJI_GATE_NOTE, "The energy is modelled, not measured."}, energy_modelled},
+    {{"gpu_unread", PJI_GATE_NOTE,
+      "A GPU does not tell all that the gates ask: what is missing was not judged."},
+     pji_gate_gpu_unread},
     {{"itl_shared_reads", PJI_GATE_NOTE,
       "Chunks of text came in one read and share a time stamp: the gaps between them are unknown."},
      itl_shared},
@@ -389,7 +405,8 @@ struct pji_gate_limits pji_gate_limits_default(void)
                                     .steal_invalid = 0.1,
                                     .foreign_flag = 0.05,
                                     .foreign_invalid = 0.25,
-                                    .swap_b = INT64_C(10) << 20};
+                                    .swap_b = INT64_C(10) << 20,
+                                    .gpu_thermal_share = 0.001};
 }
 
 pj_status pji_gates_apply(const struct pji_gate_inputs *inputs,

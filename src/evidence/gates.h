@@ -9,6 +9,7 @@
 #define PJI_EVIDENCE_GATES_H
 
 #include "core/str.h"
+#include "evidence/gpu.h"
 #include "evidence/host.h"
 #include "perjoule/energy.h"
 
@@ -39,6 +40,7 @@ struct pji_gate_limits {
     double steal_flag, steal_invalid;     /* share of all processors' time, above this */
     double foreign_flag, foreign_invalid; /* share of all processors' time, above this */
     int64_t swap_b;                       /* swapped in or out, above this: invalid */
+    double gpu_thermal_share;             /* of the window: held down for longer counts */
 };
 struct pji_gate_limits pji_gate_limits_default(void);
 
@@ -56,6 +58,8 @@ struct pji_gate_inputs {
     uint64_t shared_gaps;      /* of them between chunks that came in one read */
     bool cache_expected;       /* the study asked for a prompt cache */
     const struct pji_host_change *host; /* NULL: nobody looked */
+    const struct pji_gpu_change *gpus;  /* n_gpus; none: nobody looked, or there are none */
+    size_t n_gpus;
     const struct pj_energy *total;
     double
         phase_sum_off_share;   /* |sum of the phases - the attempt's total| / total; NaN: unknown */

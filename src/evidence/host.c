@@ -131,6 +131,14 @@ static int visit_process(void *arg, const char *name)
     return 0;
 }
 
+static void read_namespace(struct reading *r)
+{
+    char target[64] = "";
+    const struct pji_platform_ops *ops = r->platform->ops;
+    ssize_t got = ops->readlink(r->platform->context, "/proc/self/ns/pid", target, sizeof target);
+    r->state->first_pids = got > 0 && strcmp(target, "pid:[4026531836]") == 0;
+}
+
 static int by_pid(const void *a, const void *b)
 {
     const struct pji_proc_stat *p = a;
@@ -147,6 +155,7 @@ pj_status pji_host_read(struct pji_host_state *state, const struct pji_platform 
     state->throttle_count = state->freq_cap_khz = state->power_cap_uw = -1;
     read_stat(&r);
     read_swap(&r);
+    read_namespace(&r);
     const struct pji_platform_ops *ops = platform->ops;
     (void)ops->list(platform->context, "/sys/devices/system/cpu", visit_cpu, &r);
     (void)ops->list(platform->context, "/sys/class/powercap", visit_zone, &r);
@@ -179,6 +188,16 @@ static bool is_own(const struct pji_host_state *state, const struct pji_proc_sta
         p = find(state, p->parent);
     }
     return false;
+}
+
+enum pji_owner pji_host_owner(const struct pji_host_state *state, int64_t own, int64_t pid,
+                              char name[16])
+{
+    const struct pji_proc_stat *p = find(state, (pid_t)pid);
+    if (p == NULL)
+        return PJI_OWNER_UNSEEN;
+    memcpy(name, p->name, sizeof p->name);
+    return is_own(state, p, own) ? PJI_OWNER_US : PJI_OWNER_FOREIGN;
 }
 
 /* The same process at both looks, not a number that was used again. */

@@ -8,7 +8,8 @@
  * be seen. Resolution is that of /proc/stat, 1/100 s for each processor: windows under a second are
  * not judged. See proc(5); Documentation/admin-guide/pm/cpufreq.rst (scaling_max_freq);
  * Documentation/power/powercap/powercap.rst (constraint_*_power_limit_uw);
- * Documentation/admin-guide/ thermal (thermal_throttle).
+ * Documentation/admin-guide/ thermal (thermal_throttle); pid_namespaces(7), whose first one has a
+ * fixed inode number (PROC_PID_INIT_INO in linux/proc_ns.h).
  */
 #ifndef PJI_EVIDENCE_HOST_H
 #define PJI_EVIDENCE_HOST_H
@@ -26,6 +27,7 @@ struct pji_host_state {
     int64_t power_cap_uw;            /* sum of RAPL power limits */
     struct pji_proc_stat *processes; /* in order of pid */
     size_t n, cap;
+    bool first_pids; /* our pids are those of the machine's first pid namespace */
 };
 
 /* Replaces what `state` held. Fails on lack of memory only: what cannot be read is unknown. */
@@ -51,5 +53,14 @@ struct pji_host_change {
  * foreign_share is unknown. */
 void pji_host_compare(const struct pji_host_state *before, const struct pji_host_state *after,
                       int64_t own, struct pji_host_change *change);
+
+/* Whose a process is that somebody else named by its pid. */
+enum pji_owner {
+    PJI_OWNER_UNSEEN, /* no such process can be seen here */
+    PJI_OWNER_US,     /* of the family of `own` */
+    PJI_OWNER_FOREIGN
+};
+enum pji_owner pji_host_owner(const struct pji_host_state *state, int64_t own, int64_t pid,
+                              char name[16]);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "platform/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
+
+/* NVML's calls take milliseconds, under load some ten; a library that hangs must not hold us. */
+#define LOOK_WAIT_NS (2 * PJI_NS_PER_S)
 
 struct pji_metering {
     struct pji_metering_config config;
@@ -29,8 +34,12 @@ struct pji_metering {
     bool thread_started;
     struct pji_trace trace; /* the thread's */
     struct pji_trace_reader *reader;
+    struct pji_trace_visitor builder; /* of `trace` */
     pthread_mutex_t lock;
-    bool stopping, saw_reading;
+    pthread_cond_t looked;
+    struct pji_gpu_looks looks; /* the last ones */
+    uint64_t n_looks;
+    bool stopping, saw_reading, ended;
     pj_status result; /* of the thread */
     struct pj_error error;
     double power_w;
@@ -93,6 +102,42 @@ static void update_power(struct pji_metering *m)
     pthread_mutex_unlock(&m->lock);
     if (m->config.on_power != NULL)
         m->config.on_power(m->config.power_context, any ? sum_w : (double)NAN);
+}
+
+/* ---- the trace as it comes: into the series, and looks to whoever waits for them ---- */
+
+static pj_status on_header(void *context, const struct pji_trace_header *header,
+                           struct pj_error *err)
+{
+    struct pji_metering *m = context;
+    return m->builder.header(m->builder.context, header, err);
+}
+
+static pj_status on_reading(void *context, const struct pji_reading *reading, struct pj_error *err)
+{
+    struct pji_metering *m = context;
+    return m->builder.reading(m->builder.context, reading, err);
+}
+
+static pj_status on_event(void *context, int64_t t_ns, const char *name, const json_t *fields,
+                          struct pj_error *err)
+{
+    struct pji_metering *m = context;
+    if (strcmp(name, "look") == 0) {
+        pthread_mutex_lock(&m->lock);
+        pji_gpu_looks_parse(&m->looks, fields);
+        m->n_looks++;
+        pthread_cond_broadcast(&m->looked);
+        pthread_mutex_unlock(&m->lock);
+    }
+    return m->builder.event(m->builder.context, t_ns, name, fields, err);
+}
+
+static pj_status on_footer(void *context, const struct pji_trace_footer *footer,
+                           struct pj_error *err)
+{
+    struct pji_metering *m = context;
+    return m->builder.footer(m->builder.context, footer, err);
 }
 
 static pj_status write_all(int fd, const char *bytes, size_t len, const char *path,
@@ -180,6 +225,10 @@ static void *drain(void *arg)
     if (lost)
         event_set(m->lost_fd);
     event_set(m->first_fd);
+    pthread_mutex_lock(&m->lock);
+    m->ended = true;
+    pthread_cond_broadcast(&m->looked);
+    pthread_mutex_unlock(&m->lock);
     free(buffer);
     return NULL;
 }
@@ -204,6 +253,7 @@ static void metering_free(struct pji_metering *m)
     close_fd(&m->first_fd);
     pji_trace_reader_free(m->reader);
     pji_trace_fini(&m->trace);
+    pthread_cond_destroy(&m->looked);
     pthread_mutex_destroy(&m->lock);
     free(m->last_uj);
     free(m->last_ns);
@@ -290,6 +340,11 @@ pj_status pji_metering_start(struct pji_metering **out, const struct pji_meterin
     m->power_w = (double)NAN;
     m->child.pidfd = m->child.gate_fd = m->child.exec_fd = -1;
     pthread_mutex_init(&m->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&m->looked, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     m->lost_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     m->first_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pj_status status = PJ_OK;
@@ -300,7 +355,12 @@ pj_status pji_metering_start(struct pji_metering **out, const struct pji_meterin
         if (m->fd_file < 0)
             status = pji_fail_errno(err, errno, "cannot create the trace %s", config->trace_path);
     }
-    struct pji_trace_visitor visitor = pji_trace_builder(&m->trace);
+    m->builder = pji_trace_builder(&m->trace);
+    struct pji_trace_visitor visitor = {.context = m,
+                                        .header = on_header,
+                                        .reading = on_reading,
+                                        .event = on_event,
+                                        .footer = on_footer};
     if (status == PJ_OK)
         status = pji_trace_reader_new(&m->reader, config->trace_path, &visitor, err);
     if (status == PJ_OK)
@@ -328,6 +388,23 @@ void pji_metering_mark(struct pji_metering *metering)
 {
     ssize_t written = write(metering->fd_in, "\n", 1);
     (void)written; /* see the header: the edge is then interpolated */
+}
+
+bool pji_metering_look(struct pji_metering *m, struct pji_gpu_looks *looks)
+{
+    int64_t until_ns = pji_clock_ns(CLOCK_MONOTONIC) + LOOK_WAIT_NS;
+    struct timespec until = {.tv_sec = until_ns / PJI_NS_PER_S, .tv_nsec = until_ns % PJI_NS_PER_S};
+    looks->n = 0;
+    pthread_mutex_lock(&m->lock);
+    uint64_t before = m->n_looks;
+    int rc = write(m->fd_in, "L", 1) == 1 ? 0 : EPIPE;
+    while (rc == 0 && m->n_looks == before && !m->ended)
+        rc = pthread_cond_timedwait(&m->looked, &m->lock, &until);
+    bool seen = m->n_looks > before;
+    if (seen)
+        *looks = m->looks;
+    pthread_mutex_unlock(&m->lock);
+    return seen;
 }
 
 int pji_metering_lost_fd(const struct pji_metering *metering)

@@ -9,6 +9,7 @@
 #define PJI_LAB_METERING_H
 
 #include "energy/trace.h"
+#include "evidence/gpu.h"
 #include "platform/process.h"
 
 #include <stdbool.h>
@@ -36,6 +37,9 @@ pj_status pji_metering_start(struct pji_metering **out, const struct pji_meterin
 /* Asks for a reading right now: call it at the edges of a window. Never blocks, never fails:
  * without the extra reading the edge is interpolated, and u says so. */
 void pji_metering_mark(struct pji_metering *metering);
+/* What state the GPUs are in: asks the meter to look and waits for its answer (at most 2 s). Before
+ * a window and after it, never inside. False: none came, and `looks` is empty. */
+bool pji_metering_look(struct pji_metering *metering, struct pji_gpu_looks *looks);
 /* Readable once the meter is lost. */
 int pji_metering_lost_fd(const struct pji_metering *metering);
 /* Sum of the latest power of the channels that may enter a total, W; NaN before two readings. */

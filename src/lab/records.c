@@ -34,6 +34,7 @@ void pji_trial_data_fini(struct pji_trial_data *data)
     for (size_t i = 0; i < data->n; i++) {
         pji_load_result_fini(&data->phases[i].load);
         pji_task_run_fini(&data->phases[i].run);
+        pji_circumstances_fini(&data->phases[i].around);
     }
     free(data->phases);
     if (data->has_trace)
@@ -244,7 +245,7 @@ static pj_status put_window_metrics(struct writer *w, const struct pji_phase_dat
     if (status == PJ_OK)
         status = put_metric(w, task, "utilisation_share", utilisation,
                             isnan(utilisation) ? "no utilisation was recorded" : "");
-    const struct pji_host_change *host = &phase->host;
+    const struct pji_host_change *host = &phase->around.host;
     if (status == PJ_OK && host->known)
         status = put_metric(w, task, "steal_share", host->steal_share,
                             isnan(host->steal_share) ? "no /proc/stat" : "");
@@ -322,6 +323,8 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
                              const struct pji_latency *f)
 {
     const char *remote = w->data->remote_reason;
+    for (size_t i = 0; w->data->has_trace && i < phase->around.n_gpus; i++)
+        pji_gpu_sampled(&phase->around.gpus[i], &w->data->trace, phase->start_ns, phase->end_ns);
     struct pji_gate_inputs in = {.task = task_name(phase),
                                  .window_ns = phase->end_ns - phase->start_ns,
                                  .interval_ns = w->data->interval_ns,
@@ -334,7 +337,9 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
                                  .gaps = f->gaps,
                                  .shared_gaps = f->shared_gaps,
                                  .cache_expected = w->data->cache_expected,
-                                 .host = &phase->host,
+                                 .host = &phase->around.host,
+                                 .gpus = phase->around.gpus,
+                                 .n_gpus = phase->around.n_gpus,
                                  .total = energy,
                                  .phase_sum_off_share = w->sum.off_share,
                                  .unsettled =

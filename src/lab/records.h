@@ -7,6 +7,7 @@
 
 #include "energy/trace.h"
 #include "evidence/gates.h"
+#include "lab/surroundings.h"
 #include "lab/workload.h"
 #include "store/store.h"
 
@@ -15,7 +16,7 @@ struct pji_phase_data {
     struct pji_task_run run; /* n = 0: no requests */
     struct pji_load_result load;
     int64_t start_ns, end_ns;
-    struct pji_host_change host; /* what else the machine did meanwhile; zeroed: nobody looked */
+    struct pji_circumstances around; /* what else the machine and its GPUs did meanwhile */
 };
 
 /* Whether it was reached: a phase that was cut off before it began leaves nothing. */

@@ -1,21 +1,49 @@
 #include "lab/surroundings.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-void pji_surroundings_begin(struct pji_surroundings *s, const char *root)
+void pji_circumstances_fini(struct pji_circumstances *circumstances)
+{
+    free(circumstances->gpus);
+    *circumstances = (struct pji_circumstances){0};
+}
+
+void pji_surroundings_begin(struct pji_surroundings *s, const char *root,
+                            struct pji_metering *metering)
 {
     if (!s->open)
         s->open = pji_platform_open_real(&s->platform, root, NULL) == PJ_OK;
+    (void)pji_metering_look(metering, &s->gpus);
     if (s->open && pji_host_read(&s->before, &s->platform, NULL) != PJ_OK)
         pji_host_fini(&s->before);
 }
 
-void pji_surroundings_end(struct pji_surroundings *s, bool ours, struct pji_host_change *change)
+static void compare_gpus(const struct pji_surroundings *s, const struct pji_gpu_looks *after,
+                         const struct pji_host_state *host, int64_t own,
+                         struct pji_circumstances *out)
+{
+    struct pji_gpu_change changes[PJI_GPUS];
+    size_t n = pji_gpu_compare(&s->gpus, &s->before, after, host, own, changes);
+    out->gpus = n > 0 ? malloc(n * sizeof changes[0]) : NULL;
+    if (out->gpus == NULL)
+        return;
+    memcpy(out->gpus, changes, n * sizeof changes[0]);
+    out->n_gpus = n;
+}
+
+void pji_surroundings_end(struct pji_surroundings *s, struct pji_metering *metering, bool ours,
+                          struct pji_circumstances *circumstances)
 {
     struct pji_host_state after = {0};
-    *change = (struct pji_host_change){0};
+    struct pji_gpu_looks gpus;
+    int64_t own = ours ? getpid() : 0;
+    pji_circumstances_fini(circumstances);
     if (s->open && s->before.t_ns != 0 && pji_host_read(&after, &s->platform, NULL) == PJ_OK)
-        pji_host_compare(&s->before, &after, ours ? getpid() : 0, change);
+        pji_host_compare(&s->before, &after, own, &circumstances->host);
+    if (pji_metering_look(metering, &gpus))
+        compare_gpus(s, &gpus, &after, own, circumstances);
     pji_host_fini(&after);
 }
 

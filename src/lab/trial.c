@@ -347,11 +347,12 @@ static pj_status measure_task(struct attempt *a, const struct pji_workload_task 
         return ends(a, "preparation");
     emit(a, PJI_RUN_PHASE, "measure");
     struct pji_load_plan plan = load_plan(a, "measure", &phase->run, a->watch.fd);
-    pji_surroundings_begin(&a->surroundings, a->env->root);
+    pji_surroundings_begin(&a->surroundings, a->env->root, a->metering);
     pji_metering_mark(a->metering);
     status = pji_load_run(&plan, &phase->load, &a->error);
     pji_metering_mark(a->metering);
-    pji_surroundings_end(&a->surroundings, a->ops->alive_fd(a->engine) >= 0, &phase->host);
+    pji_surroundings_end(&a->surroundings, a->metering, a->ops->alive_fd(a->engine) >= 0,
+                         &phase->around);
     phase->start_ns = phase->load.start_ns;
     phase->end_ns = phase->load.end_ns;
     enum pji_watch_cause cause = phase->load.n_failed > 0
@@ -371,12 +372,12 @@ static pj_status measure_command(struct attempt *a)
     if (phase == NULL)
         return PJ_ENOMEM;
     emit(a, PJI_RUN_PHASE, "measure");
-    pji_surroundings_begin(&a->surroundings, a->env->root);
+    pji_surroundings_begin(&a->surroundings, a->env->root, a->metering);
     pji_metering_mark(a->metering);
     pj_status status =
         a->ops->run(a->engine, &phase->start_ns, &phase->end_ns, &exit_code, &a->error);
     pji_metering_mark(a->metering);
-    pji_surroundings_end(&a->surroundings, true, &phase->host);
+    pji_surroundings_end(&a->surroundings, a->metering, true, &phase->around);
     enum pji_watch_cause cause = pji_watch_cause(&a->watch);
     if (cause == PJI_WATCH_USER || cause == PJI_WATCH_METER || cause == PJI_WATCH_DEADLINE)
         return stopped(a, cause);

@@ -71,6 +71,11 @@ pj_status pji_meter_tick(struct pji_meter *meter, struct pj_error *err);
 json_t *pji_meter_schedule(const struct pji_meter *meter);
 json_t *pji_meter_describe(const struct pji_meter *meter);
 
+/* What the sources say of the state of their devices now (source.h, look): a list of objects, each
+ * with its "source"; empty where none has anything to say. NULL on lack of memory. For the event
+ * "look" of a trace; may take some 10 ms, so not inside a measured window. */
+json_t *pji_meter_look(struct pji_meter *meter);
+
 struct pji_meter_stats {
     uint64_t samples, late_ticks, failed_reads, dropped;
     double own_cpu_s;

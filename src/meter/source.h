@@ -12,7 +12,7 @@
  *        than the instrument's own latency. A failed channel gets a reading with PJI_READ_FAILED;
  *        one that is gone gets PJI_READ_GONE once. Always 0 unless perjoule itself is at fault.
  * close: after a successful open, once.
- * describe, rest_ns: may be NULL; see there.
+ * describe, rest_ns, look: may be NULL; see there.
  */
 #ifndef PJI_METER_SOURCE_H
 #define PJI_METER_SOURCE_H
@@ -101,6 +101,10 @@ struct pji_source_ops {
     /* Of a slow source: how long it has nothing to read, asked by its lane after each read, so that
      * nobody is woken in vain. NULL, or less than min_period_ns: min_period_ns. */
     int64_t (*rest_ns)(const void *state);
+    /* What state its devices are in (limits, errors, who uses them), for whoever judges a
+     * measurement by it: a new JSON object. Asked outside measured windows only, by the sampler's
+     * thread, maybe while a lane reads: it touches nothing that read does. NULL: nothing. */
+    json_t *(*look)(void *state);
 };
 
 #endif

@@ -13,6 +13,7 @@
 #include "core/units.h"
 #include "sources/nvml_gpu.h"
 #include "sources/nvml_inventory.h"
+#include "sources/nvml_look.h"
 #include "sources/nvml_presence.h"
 
 #include <stdio.h>
@@ -24,6 +25,7 @@ struct nvml {
     bool running; /* init succeeded */
     struct pji_nvml_gpu *gpus;
     size_t n;
+    struct pji_nvml_watch watch; /* the looks' alone */
 };
 
 /* What the selection could not do, in words. */
@@ -133,6 +135,7 @@ static void close_nvml(void *state)
     for (size_t i = 0; i < nvml->n; i++)
         pji_nvml_gpu_close(&nvml->gpus[i]);
     free(nvml->gpus);
+    pji_nvml_watch_close(&nvml->watch, &nvml->api);
     if (nvml->running && nvml->api.shutdown)
         (void)nvml->api.shutdown();
     pji_nvml_unload(&nvml->api);
@@ -217,6 +220,12 @@ static json_t *describe_nvml(const void *state)
                      gpus);
 }
 
+static json_t *look_nvml(void *state)
+{
+    struct nvml *nvml = state;
+    return pji_nvml_look(&nvml->watch, &nvml->api, nvml->gpus, nvml->n);
+}
+
 const struct pji_source_ops pji_source_nvml = {
     .name = "nvml",
     .about = "NVIDIA GPUs: power sample buffer and energy counter of the driver (NVML)",
@@ -229,4 +238,5 @@ const struct pji_source_ops pji_source_nvml = {
     .close = close_nvml,
     .describe = describe_nvml,
     .rest_ns = rest_nvml,
+    .look = look_nvml,
 };

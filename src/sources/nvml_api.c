@@ -40,6 +40,18 @@ static const struct symbol symbols[] = {
     {SLOT(throttle),
      false,
      {"nvmlDeviceGetCurrentClocksThrottleReasons", "nvmlDeviceGetCurrentClocksEventReasons", NULL}},
+    {SLOT(app_clock), false, {"nvmlDeviceGetApplicationsClock", NULL, NULL}},
+    {SLOT(violation), false, {"nvmlDeviceGetViolationStatus", NULL, NULL}},
+    {SLOT(ecc), false, {"nvmlDeviceGetTotalEccErrors", NULL, NULL}},
+    {SLOT(remapped), false, {"nvmlDeviceGetRemappedRows", NULL, NULL}},
+    /* not the first version: its rows are smaller */
+    {SLOT(processes),
+     false,
+     {"nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2", NULL}},
+    {SLOT(events_create), false, {"nvmlEventSetCreate", NULL, NULL}},
+    {SLOT(events_register), false, {"nvmlDeviceRegisterEvents", NULL, NULL}},
+    {SLOT(events_wait), false, {"nvmlEventSetWait_v2", "nvmlEventSetWait", NULL}},
+    {SLOT(events_free), false, {"nvmlEventSetFree", NULL, NULL}},
 };
 
 static bool bind(struct pji_nvml_api *api, const struct symbol *symbol)

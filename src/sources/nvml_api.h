@@ -38,8 +38,13 @@ enum {
 enum { PJI_NVML_TOTAL_POWER_SAMPLES = 0 }; /* nvmlSamplingType_t */
 enum { PJI_NVML_TEMPERATURE_GPU = 0 };     /* nvmlTemperatureSensors_t */
 enum { PJI_NVML_CLOCK_SM = 1 };            /* nvmlClockType_t */
-enum { PJI_NVML_ARCH_AMPERE = 7 };         /* nvmlDeviceArchitecture_t, newer ones are higher */
-enum { PJI_NVML_TEXT = 96 };               /* NVML_DEVICE_UUID_V2_BUFFER_SIZE, ..._NAME_V2_... */
+enum { PJI_NVML_CLOCK_MEM = 2 };
+enum { PJI_NVML_ECC_CORRECTED = 0, PJI_NVML_ECC_UNCORRECTED = 1 }; /* nvmlMemoryErrorType_t */
+enum { PJI_NVML_ECC_VOLATILE = 0 };                                /* nvmlEccCounterType_t */
+enum { PJI_NVML_POLICY_POWER = 0, PJI_NVML_POLICY_THERMAL = 1 };   /* nvmlPerfPolicyType_t */
+enum { PJI_NVML_EVENT_XID = 8 };   /* nvmlEventTypeXidCriticalError */
+enum { PJI_NVML_ARCH_AMPERE = 7 }; /* nvmlDeviceArchitecture_t, newer ones are higher */
+enum { PJI_NVML_TEXT = 96 };       /* NVML_DEVICE_UUID_V2_BUFFER_SIZE, ..._NAME_V2_... */
 
 /* nvmlValueType_t: which member of the union a sample carries; it differs between drivers. */
 enum {
@@ -65,6 +70,27 @@ union pji_nvml_value {
 struct pji_nvml_sample {
     unsigned long long device_us; /* wall-clock time stamp of the driver */
     union pji_nvml_value value;
+};
+
+/* nvmlProcessInfo_v2_t, of the calls _v2 and _v3. */
+struct pji_nvml_process {
+    unsigned int pid;
+    unsigned long long used_b;
+    unsigned int gpu_instance, compute_instance;
+};
+
+/* nvmlViolationTime_t */
+struct pji_nvml_violation {
+    unsigned long long reference_us, violation_ns;
+};
+
+typedef struct pji_nvml_events_opaque *pji_nvml_events;
+
+/* nvmlEventData_t; the first version lacks the instances. */
+struct pji_nvml_event {
+    pji_nvml_device device;
+    unsigned long long type, data;
+    unsigned int gpu_instance, compute_instance;
 };
 
 struct pji_nvml_pci {
@@ -102,6 +128,22 @@ struct pji_nvml_api {
     pji_nvml_return (*temperature)(pji_nvml_device device, int sensor, unsigned int *temp_c);
     pji_nvml_return (*clock)(pji_nvml_device device, int type, unsigned int *clock_mhz);
     pji_nvml_return (*throttle)(pji_nvml_device device, unsigned long long *reasons);
+    pji_nvml_return (*app_clock)(pji_nvml_device device, int type, unsigned int *clock_mhz);
+    pji_nvml_return (*violation)(pji_nvml_device device, int policy,
+                                 struct pji_nvml_violation *violation);
+    pji_nvml_return (*ecc)(pji_nvml_device device, int type, int counter,
+                           unsigned long long *errors);
+    pji_nvml_return (*remapped)(pji_nvml_device device, unsigned int *corrected,
+                                unsigned int *uncorrected, unsigned int *pending,
+                                unsigned int *failed);
+    pji_nvml_return (*processes)(pji_nvml_device device, unsigned int *n,
+                                 struct pji_nvml_process *processes);
+    pji_nvml_return (*events_create)(pji_nvml_events *events);
+    pji_nvml_return (*events_register)(pji_nvml_device device, unsigned long long types,
+                                       pji_nvml_events events);
+    pji_nvml_return (*events_wait)(pji_nvml_events events, struct pji_nvml_event *event,
+                                   unsigned int timeout_ms);
+    pji_nvml_return (*events_free)(pji_nvml_events events);
 };
 
 /* Loads `path`, or where it is NULL libnvidia-ml.so.1, then libnvidia-ml.so. PJ_ENOTFOUND when no

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -83,11 +84,19 @@ static void pass(int64_t dur_ns)
     }
 }
 
+/* Rules wait for the file that wakes them, where there is one. */
+static bool awake(void)
+{
+    return !fake.script.when_file[0] || access(fake.script.when_file, F_OK) == 0;
+}
+
 /* The rule that is in force for this call now. */
 static const struct fake_rule *find_rule(const struct fake_rule *rules, size_t n,
                                          enum fake_call call, int gpu)
 {
     double t_s = (double)since_zero() / 1e9;
+    if (!awake())
+        return NULL;
     for (size_t i = 0; i < n; i++)
         if (rules[i].call == call && (rules[i].gpu < 0 || rules[i].gpu == gpu) &&
             t_s >= rules[i].from_s && t_s < rules[i].to_s)
@@ -115,6 +124,13 @@ static int64_t value_of(enum fake_call call, int gpu, enum fake_kind kind)
 {
     const struct fake_rule *rule = find_rule(fake.script.values, fake.script.n_values, call, gpu);
     return rule ? (int64_t)rule->code : fake_curve_at(&fake.script.curve, kind, since_zero());
+}
+
+/* The same for what no curve knows. */
+static int64_t stated(enum fake_call call, int gpu, int64_t fallback)
+{
+    const struct fake_rule *rule = find_rule(fake.script.values, fake.script.n_values, call, gpu);
+    return rule ? (int64_t)rule->code : fallback;
 }
 
 /* A device is the address of its UUID. */
@@ -266,9 +282,10 @@ EXPORT pji_nvml_return nvmlDeviceGetPowerUsage(pji_nvml_device device, unsigned 
 EXPORT pji_nvml_return nvmlDeviceGetPowerManagementLimit(pji_nvml_device device,
                                                          unsigned int *limit_mw)
 {
-    (void)device;
-    *limit_mw = (unsigned int)fake.script.curve.limit_mw;
-    return PJI_NVML_SUCCESS;
+    int gpu = gpu_of(device);
+    enter(FAKE_LIMIT);
+    *limit_mw = (unsigned int)stated(FAKE_LIMIT, gpu, fake.script.curve.limit_mw);
+    return leave(FAKE_LIMIT, gpu);
 }
 
 EXPORT pji_nvml_return nvmlDeviceGetTemperature(pji_nvml_device device, int sensor,
@@ -415,5 +432,125 @@ EXPORT pji_nvml_return nvmlDeviceGetCurrentClocksThrottleReasons(pji_nvml_device
     enter(FAKE_THROTTLE);
     *reasons = (unsigned long long)value_of(FAKE_THROTTLE, gpu, FAKE_K_THROTTLE);
     return leave(FAKE_THROTTLE, gpu);
+}
+
+/* ---- the state of a GPU ---- */
+
+EXPORT pji_nvml_return nvmlDeviceGetApplicationsClock(pji_nvml_device device, int type,
+                                                      unsigned int *clock_mhz);
+EXPORT pji_nvml_return nvmlDeviceGetViolationStatus(pji_nvml_device device, int policy,
+                                                    struct pji_nvml_violation *violation);
+EXPORT pji_nvml_return nvmlDeviceGetTotalEccErrors(pji_nvml_device device, int type, int counter,
+                                                   unsigned long long *errors);
+EXPORT pji_nvml_return nvmlDeviceGetRemappedRows(pji_nvml_device device, unsigned int *corrected,
+                                                 unsigned int *uncorrected, unsigned int *pending,
+                                                 unsigned int *failed);
+EXPORT pji_nvml_return nvmlDeviceGetComputeRunningProcesses_v3(pji_nvml_device device,
+                                                               unsigned int *n,
+                                                               struct pji_nvml_process *processes);
+EXPORT pji_nvml_return nvmlEventSetCreate(pji_nvml_events *events);
+EXPORT pji_nvml_return nvmlDeviceRegisterEvents(pji_nvml_device device, unsigned long long types,
+                                                pji_nvml_events events);
+EXPORT pji_nvml_return nvmlEventSetWait_v2(pji_nvml_events events, struct pji_nvml_event *event,
+                                           unsigned int timeout_ms);
+EXPORT pji_nvml_return nvmlEventSetFree(pji_nvml_events events);
+
+EXPORT pji_nvml_return nvmlDeviceGetApplicationsClock(pji_nvml_device device, int type,
+                                                      unsigned int *clock_mhz)
+{
+    int gpu = gpu_of(device);
+    enter(FAKE_APPCLOCK);
+    *clock_mhz = type == PJI_NVML_CLOCK_SM ? (unsigned int)stated(FAKE_APPCLOCK, gpu, 1980) : 3201;
+    return leave(FAKE_APPCLOCK, gpu);
+}
+
+EXPORT pji_nvml_return nvmlDeviceGetViolationStatus(pji_nvml_device device, int policy,
+                                                    struct pji_nvml_violation *violation)
+{
+    int gpu = gpu_of(device);
+    enum fake_call call = policy == PJI_NVML_POLICY_THERMAL ? FAKE_THERMAL : FAKE_POWERCAP;
+    enter(call);
+    violation->violation_ns = (unsigned long long)stated(call, gpu, 0);
+    return leave(call, gpu);
+}
+
+EXPORT pji_nvml_return nvmlDeviceGetTotalEccErrors(pji_nvml_device device, int type, int counter,
+                                                   unsigned long long *errors)
+{
+    int gpu = gpu_of(device);
+    enum fake_call call = type == PJI_NVML_ECC_UNCORRECTED ? FAKE_ECC : FAKE_ECCFIXED;
+    (void)counter;
+    enter(call);
+    *errors = (unsigned long long)stated(call, gpu, 0);
+    return leave(call, gpu);
+}
+
+EXPORT pji_nvml_return nvmlDeviceGetRemappedRows(pji_nvml_device device, unsigned int *corrected,
+                                                 unsigned int *uncorrected, unsigned int *pending,
+                                                 unsigned int *failed)
+{
+    int gpu = gpu_of(device);
+    enter(FAKE_REMAPPED);
+    *corrected = (unsigned int)stated(FAKE_REMAPPED, gpu, 0);
+    *uncorrected = *pending = *failed = 0;
+    return leave(FAKE_REMAPPED, gpu);
+}
+
+/* Those of the file, and the one that the script wants. */
+EXPORT pji_nvml_return nvmlDeviceGetComputeRunningProcesses_v3(pji_nvml_device device,
+                                                               unsigned int *n,
+                                                               struct pji_nvml_process *processes)
+{
+    int gpu = gpu_of(device);
+    unsigned int room = *n, pid = (unsigned int)stated(FAKE_PID, gpu, 0);
+    enter(FAKE_PID);
+    *n = 0;
+    if (pid != 0 && *n < room)
+        processes[(*n)++] = (struct pji_nvml_process){.pid = pid};
+    FILE *file = fake.script.pids_file[0] ? fopen(fake.script.pids_file, "r") : NULL;
+    while (file && *n < room && fscanf(file, "%u", &pid) == 1)
+        processes[(*n)++] = (struct pji_nvml_process){.pid = pid};
+    if (file)
+        (void)fclose(file);
+    return leave(FAKE_PID, gpu);
+}
+
+EXPORT pji_nvml_return nvmlEventSetCreate(pji_nvml_events *events)
+{
+    *events = (pji_nvml_events)(void *)&fake;
+    return PJI_NVML_SUCCESS;
+}
+
+EXPORT pji_nvml_return nvmlDeviceRegisterEvents(pji_nvml_device device, unsigned long long types,
+                                                pji_nvml_events events)
+{
+    (void)types;
+    (void)events;
+    return leave(FAKE_XID, gpu_of(device));
+}
+
+EXPORT pji_nvml_return nvmlEventSetWait_v2(pji_nvml_events events, struct pji_nvml_event *event,
+                                           unsigned int timeout_ms)
+{
+    double t_s = (double)since_zero() / 1e9;
+    (void)events;
+    (void)timeout_ms;
+    for (size_t i = 0; i < fake.script.n_values; i++) {
+        const struct fake_rule *rule = &fake.script.values[i];
+        if (rule->call != FAKE_XID || fake.script.xid_given[i] || t_s < rule->from_s || !awake())
+            continue;
+        fake.script.xid_given[i] = true;
+        event->type = PJI_NVML_EVENT_XID;
+        event->data = (unsigned long long)rule->code;
+        (void)handle(rule->gpu < 0 ? 0 : (unsigned int)rule->gpu, &event->device);
+        return PJI_NVML_SUCCESS;
+    }
+    return PJI_NVML_TIMEOUT;
+}
+
+EXPORT pji_nvml_return nvmlEventSetFree(pji_nvml_events events)
+{
+    (void)events;
+    return PJI_NVML_SUCCESS;
 }
 #endif

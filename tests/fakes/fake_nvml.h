@@ -29,6 +29,15 @@ enum fake_call {
     FAKE_TEMPERATURE,
     FAKE_CLOCK,
     FAKE_THROTTLE,
+    FAKE_LIMIT,
+    FAKE_APPCLOCK,
+    FAKE_THERMAL,  /* time of thermal violation, ns */
+    FAKE_POWERCAP, /* time of power violation, ns */
+    FAKE_ECC,      /* uncorrected */
+    FAKE_ECCFIXED, /* corrected */
+    FAKE_REMAPPED,
+    FAKE_PID, /* a process on the GPU */
+    FAKE_XID, /* an event, given once */
     FAKE_CALLS
 };
 
@@ -80,6 +89,9 @@ struct fake_script {
     int value_type;
     size_t ring;
     char clock_file[256];
+    char pids_file[256];
+    char when_file[256];
+    bool xid_given[FAKE_RULES]; /* by number of the value rule */
     struct fake_curve curve;
 };
 

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const calls[FAKE_CALLS] = {"init",  "handle",      "energy", "samples",
-                                              "power", "temperature", "clock",  "throttle"};
+static const char *const calls[FAKE_CALLS] = {
+    "init",  "handle",   "energy",   "samples",  "power",   "temperature",
+    "clock", "throttle", "limit",    "appclock", "thermal", "powercap",
+    "ecc",   "eccfixed", "remapped", "pid",      "xid"};
 
 const char *fake_call_name(enum fake_call call)
 {
@@ -152,6 +154,10 @@ bool fake_script_read(struct fake_script *script, char *why, size_t size)
     memset(script, 0, sizeof *script);
     (void)snprintf(script->clock_file, sizeof script->clock_file, "%s",
                    clock_file ? clock_file : "");
+    const char *pids_file = getenv("FAKE_NVML_PIDS");
+    (void)snprintf(script->pids_file, sizeof script->pids_file, "%s", pids_file ? pids_file : "");
+    const char *when_file = getenv("FAKE_NVML_WHEN");
+    (void)snprintf(script->when_file, sizeof script->when_file, "%s", when_file ? when_file : "");
     script->ring = (size_t)number("FAKE_NVML_RING", 120);
     script->value_type = (int)number("FAKE_NVML_VALUE_TYPE", PJI_NVML_VALUE_UINT);
     read_gpus(script);

@@ -146,6 +146,64 @@ static void what_else_the_machine_did(void **state)
     check(&in, "");
 }
 
+static struct pji_gpu_change quiet_gpu(void)
+{
+    return (struct pji_gpu_change){.gpu = "gpu-0",
+                                   .reasons = 0x103, /* idle, set clocks, display */
+                                   .capped_share = 0,
+                                   .limit_before_mw = 700000,
+                                   .limit_after_mw = 700000,
+                                   .app_sm_before_mhz = 1980,
+                                   .app_sm_after_mhz = 1980,
+                                   .app_mem_before_mhz = 3201,
+                                   .app_mem_after_mhz = 3201,
+                                   .ours = 2};
+}
+
+static void what_happened_to_the_gpus(void **state)
+{
+    static const struct {
+        size_t offset;
+        int64_t value;
+        const char *expected;
+    } faults[] = {
+        {offsetof(struct pji_gpu_change, reasons), PJI_GPU_HW_THERMAL, "throttled "},
+        {offsetof(struct pji_gpu_change, reasons), PJI_GPU_SW_THERMAL, "throttled "},
+        {offsetof(struct pji_gpu_change, reasons), PJI_GPU_HW_POWER_BRAKE, "throttled "},
+        {offsetof(struct pji_gpu_change, reasons), PJI_GPU_HW_SLOWDOWN, "throttled "},
+        {offsetof(struct pji_gpu_change, reasons), PJI_GPU_SW_POWER_CAP, "gpu_power_cap "},
+        {offsetof(struct pji_gpu_change, thermal_ns), 5000001, "throttled "},
+        {offsetof(struct pji_gpu_change, thermal_ns), 5000000, ""},
+        {offsetof(struct pji_gpu_change, power_ns), 5000001, "gpu_power_cap "},
+        {offsetof(struct pji_gpu_change, thermal_ns), -1, ""},
+        {offsetof(struct pji_gpu_change, limit_after_mw), 699999, "limit_changed "},
+        {offsetof(struct pji_gpu_change, app_sm_after_mhz), 1200, "limit_changed "},
+        {offsetof(struct pji_gpu_change, app_mem_after_mhz), -1, "limit_changed "},
+        {offsetof(struct pji_gpu_change, ecc_uncorrected), 1, "gpu_ecc "},
+        {offsetof(struct pji_gpu_change, ecc_corrected), 1, "gpu_corrected "},
+        {offsetof(struct pji_gpu_change, remapped), 1, "gpu_corrected "},
+        {offsetof(struct pji_gpu_change, xid), 79, "gpu_xid "},
+        {offsetof(struct pji_gpu_change, foreign_pid), 4711, "gpu_foreign "},
+    };
+    (void)state;
+    struct pji_gpu_change gpus[2] = {quiet_gpu(), quiet_gpu()};
+    struct pji_gate_inputs in = clean();
+    in.gpus = gpus;
+    in.n_gpus = 2;
+    check(&in, "");
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        gpus[1] = quiet_gpu();
+        memcpy((char *)&gpus[1] + faults[i].offset, &faults[i].value, sizeof faults[i].value);
+        check(&in, faults[i].expected);
+    }
+    gpus[1] = quiet_gpu();
+    gpus[1].nobodys = 1;
+    check(&in, "gpu_owner_unknown ");
+    gpus[1].nobodys = 0;
+    snprintf(gpus[1].unread, sizeof gpus[1].unread, "xids (Not Supported)");
+    check(&in, "gpu_unread ");
+}
+
 static void energies_fire_by_what_they_are(void **state)
 {
     (void)state;
@@ -206,6 +264,7 @@ int main(void)
         cmocka_unit_test(a_clean_trial_fires_nothing),
         cmocka_unit_test(each_fault_fires_its_own_gate),
         cmocka_unit_test(what_else_the_machine_did),
+        cmocka_unit_test(what_happened_to_the_gpus),
         cmocka_unit_test(energies_fire_by_what_they_are),
         cmocka_unit_test(details_give_the_figures),
         cmocka_unit_test(a_slow_meter_has_a_wider_gap_limit),
