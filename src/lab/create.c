@@ -156,6 +156,7 @@ pj_status pji_study_create(const char *dir, const struct pji_study *study,
     if (snprintf(building, sizeof building, "%.*s.building-%ld", (int)len, dir, (long)getpid()) >=
         (int)sizeof building)
         return pji_fail(err, PJ_EINVAL, "the folder name %s is too long", dir);
+    pji_store_clear_leftovers(dir, log);
     pj_status status = pji_store_create(&store, building, log, err);
     if (status == PJ_OK) {
         status = fill(store, study, plan, workload, err);

@@ -40,7 +40,7 @@ static void find_domains(struct import *im)
         struct pji_raw_source source = {.path = pji_str_text(&path), .shown = ""};
         if (pji_raw_table_open(&table, &source, NULL) == PJ_OK) {
             for (size_t c = 0; c < table.n_names; c++) {
-                if (pji_raw_column_parse(table.names[c], &column))
+                if (pji_raw_column_parse(table.names[c], &column) && column.factor > 0)
                     pji_raw_domains_add(&im->domains, &column);
             }
         }
@@ -291,6 +291,7 @@ static pj_status close_store(struct import *im, pj_status status, struct pj_erro
 static pj_status build(struct import *im, const char *building, const char *out,
                        struct pj_error *err)
 {
+    pji_store_clear_leftovers(out, im->options->log);
     pj_status status = pji_store_create(&im->store, building, im->options->log, err);
     if (status != PJ_OK)
         return status;

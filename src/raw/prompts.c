@@ -157,8 +157,8 @@ static pj_status read_rows(struct pji_raw_prompts *prompts, struct pji_raw_table
     return PJ_OK;
 }
 
-pj_status pji_raw_prompts_read(struct pji_raw_prompts *prompts, struct pji_raw_source *source,
-                               struct pj_error *err)
+static pj_status read_as(struct pji_raw_prompts *prompts, struct pji_raw_source *source,
+                         struct pj_error *err)
 {
     struct pji_raw_table table;
     *prompts = (struct pji_raw_prompts){0};
@@ -167,6 +167,30 @@ pj_status pji_raw_prompts_read(struct pji_raw_prompts *prompts, struct pji_raw_s
         status = read_rows(prompts, &table, err);
     pji_raw_table_close(&table);
     return status;
+}
+
+/* A writer of TSV either quotes fields or writes quotes as they are; which one, the file does not
+ * say. It is read in the first way, and where that breaks a rule in the second: it stands when
+ * every line is then a whole record. */
+pj_status pji_raw_prompts_read(struct pji_raw_prompts *prompts, struct pji_raw_source *source,
+                               struct pj_error *err)
+{
+    struct pj_error first = {0};
+    pj_status status = read_as(prompts, source, &first);
+    bool broken =
+        status == PJ_EINVAL && source->reason != NULL &&
+        (strcmp(source->reason, "bad_record") == 0 || strcmp(source->reason, "torn_file") == 0);
+    if (broken) {
+        struct pji_raw_source again = *source;
+        again.plain = true;
+        pji_raw_prompts_fini(prompts);
+        if (read_as(prompts, &again, NULL) == PJ_OK) {
+            prompts->plain = true;
+            return PJ_OK;
+        }
+        pji_raw_prompts_fini(prompts);
+    }
+    return status == PJ_OK ? PJ_OK : pji_fail(err, status, "%s", first.text);
 }
 
 void pji_raw_prompts_fini(struct pji_raw_prompts *prompts)

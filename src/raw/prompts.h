@@ -21,6 +21,7 @@ struct pji_raw_prompts {
     int64_t resolution_ns;      /* of start and end */
     char task[24];              /* by what the prompts ask, as pji_raw_task_of; "" not known */
     bool has_tokens, has_judge; /* the columns are there */
+    bool plain;                 /* its quotes are characters of the text, not marks around fields */
 };
 
 pj_status pji_raw_prompts_read(struct pji_raw_prompts *prompts, struct pji_raw_source *source,

@@ -3,6 +3,7 @@
 #include "core/units.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,16 +80,27 @@ static pj_status find_window(struct pji_raw_run *run, const char *shown, struct 
     bool reached = first < last && s->t_ns[last] > s->t_ns[first] &&
                    start_ns >= s->t_ns[0] - edge_ns && end_ns <= s->t_ns[s->n - 1] + edge_ns;
     if (!reached) {
+        char back[96] = "";
         run->reason = "window_not_recorded";
-        return pji_fail(
-            err, PJ_EINVAL,
-            "%s: the prompts (%.3f s to %.3f s of the recording) are not within the "
-            "%.3f s that %s recorded",
-            shown, pji_s_from_ns(start_ns - s->t_ns[0]), pji_s_from_ns(end_ns - s->t_ns[0]),
-            pji_s_from_ns(s->t_ns[s->n - 1] - s->t_ns[0]), pji_raw_file_names[PJI_RAW_SAMPLES]);
+        if (s->backward > 0)
+            snprintf(back, sizeof back, "; the clock went back there, and %zu rows are left out",
+                     s->backward);
+        return pji_fail(err, PJ_EINVAL,
+                        "%s: the prompts (%.3f s to %.3f s of the recording) are not within the "
+                        "%.3f s that %s recorded%s",
+                        shown, pji_s_from_ns(start_ns - s->t_ns[0]),
+                        pji_s_from_ns(end_ns - s->t_ns[0]),
+                        pji_s_from_ns(s->t_ns[s->n - 1] - s->t_ns[0]),
+                        pji_raw_file_names[PJI_RAW_SAMPLES], back);
     }
     run->first = first;
     run->last = last;
+    /* a gap at an edge of the window is one in it: the samples there stand for the prompts in it */
+    if (first > 0 && s->t_ns[first] - start_ns > edge_ns)
+        run->max_gap_ns = s->t_ns[first] - s->t_ns[first - 1];
+    if (last + 1 < s->n && end_ns - s->t_ns[last] > edge_ns &&
+        s->t_ns[last + 1] - s->t_ns[last] > run->max_gap_ns)
+        run->max_gap_ns = s->t_ns[last + 1] - s->t_ns[last];
     for (size_t i = first + 1; i <= last; i++) {
         int64_t gap_ns = s->t_ns[i] - s->t_ns[i - 1];
         run->max_gap_ns = gap_ns > run->max_gap_ns ? gap_ns : run->max_gap_ns;

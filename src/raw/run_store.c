@@ -248,6 +248,25 @@ static pj_status fired(void *context, const struct pji_gate_def *gate, const cha
     return pji_store_add_gate(w->store, w->attempt, &row, err);
 }
 
+/* Fields without a value in the columns that energies come from: gaps that were bridged. */
+static pj_status put_unread(struct writer *w)
+{
+    const struct pji_raw_samples *s = &w->run->samples;
+    struct pji_str detail = {0};
+    for (size_t c = 0; c < s->n_columns; c++) {
+        if (s->columns[c].unread > 0 && !s->columns[c].all_zero)
+            pji_str_addf(&detail, "%s%zu of %zu readings of '%s' are no number",
+                         detail.len > 0 ? "; " : "", s->columns[c].unread, s->n,
+                         s->columns[c].name);
+    }
+    pj_status status = pji_str_ok(&detail, w->err);
+    struct pji_gate_row row = {"cells_unread", "flag", pji_str_text(&detail)};
+    if (status == PJ_OK && detail.len > 0)
+        status = pji_store_add_gate(w->store, w->attempt, &row, w->err);
+    pji_str_fini(&detail);
+    return status;
+}
+
 static pj_status put_gates(struct writer *w)
 {
     const struct pji_raw_run *run = w->run;
@@ -261,6 +280,8 @@ static pj_status put_gates(struct writer *w)
                                      .uncounted = count(&run->prompts).uncounted,
                                      .total = &run->windows[PJI_RAW_MEASURE].total.energy};
     pj_status status = pji_gates_apply(&inputs, &limits, fired, w, w->err);
+    if (status == PJ_OK)
+        status = put_unread(w);
     if (status == PJ_OK)
         status = pji_str_ok(w->invalid_reason, w->err);
     return status;

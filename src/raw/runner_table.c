@@ -487,6 +487,7 @@ static pj_status build(struct table *t)
     if (snprintf(building, sizeof building, "%s.building-%ld", out, (long)getpid()) >=
         (int)sizeof building)
         return pji_fail(t->err, PJ_EINVAL, "the folder name %s is too long", out);
+    pji_store_clear_leftovers(out, t->options->log);
     pj_status st = pji_store_create(&t->store, building, t->options->log, t->err);
     if (st)
         return st;

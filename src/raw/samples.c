@@ -27,9 +27,10 @@ static const struct {
     bool power;
     double factor;
 } units[] = {
-    {"J", false, 1},        {"Joules", false, 1}, {"mJ", false, 1e-3}, {"uJ", false, 1e-6},
-    {"W", true, 1},         {"Watts", true, 1},   {"mW", true, 1e-3},  {"mWatts", true, 1e-3},
-    {"uWatts", true, 1e-6}, {"uW", true, 1e-6},
+    {"J", false, 1},        {"Joules", false, 1},   {"mJ", false, 1e-3}, {"uJ", false, 1e-6},
+    {"nJ", false, 1e-9},    {"kJ", false, 1e3},     {"Wh", false, 3600}, {"mWh", false, 3.6},
+    {"kWh", false, 3.6e6},  {"W", true, 1},         {"Watts", true, 1},  {"mW", true, 1e-3},
+    {"mWatts", true, 1e-3}, {"uWatts", true, 1e-6}, {"uW", true, 1e-6},  {"kW", true, 1e3},
 };
 
 /* "_1", "1", "-1": digits with or without a mark before them; false when there are none. */
@@ -56,11 +57,14 @@ static bool take_word(const char **at, const char *word)
     return true;
 }
 
+/* false: the name goes on in another way */
 static bool take_unit(const char *at, struct pji_raw_column *out)
 {
     while (*at == ' ' || *at == '_')
         at++;
     size_t len = strlen(at);
+    if (len == 0)
+        return true;
     if (len < 3 || at[0] != '(' || at[len - 1] != ')')
         return false;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
@@ -70,7 +74,7 @@ static bool take_unit(const char *at, struct pji_raw_column *out)
             return true;
         }
     }
-    return false;
+    return true;
 }
 
 bool pji_raw_column_parse(const char *name, struct pji_raw_column *out)
@@ -102,6 +106,13 @@ static pj_status choose_columns(struct pji_raw_samples *samples, const struct pj
     for (size_t c = 0; c < table->n_names; c++) {
         if (!pji_raw_column_parse(table->names[c], &column))
             continue;
+        if (!(column.factor > 0)) {
+            table->source->reason = "unknown_unit";
+            return pji_fail(err, PJ_EINVAL,
+                            "%s, column '%s': its unit is not known; %s is written (%s)",
+                            table->source->shown, column.name, column.power ? "power" : "energy",
+                            column.power ? "W), (mWatts), (kW" : "J), (mJ), (kJ), (Wh");
+        }
         if (samples->n_columns == PJI_RAW_COLUMNS) {
             table->source->reason = "too_many_columns";
             return pji_fail(err, PJ_EINVAL, "%s has more than %d columns of energy and power",
@@ -153,6 +164,7 @@ static pj_status take_values(struct pji_raw_samples *samples, const struct pji_r
                             table->source->shown, table->row.line, column->name, value);
         }
         column->all_zero = column->all_zero && !(value > 0);
+        column->unread += isnan(value) ? 1 : 0;
         column->values[samples->n] = value * column->factor;
     }
     return PJ_OK;

@@ -21,7 +21,8 @@ struct pji_raw_column {
     bool power;      /* W: a gauge; else J: a counter */
     unsigned number; /* of the socket or GPU */
     double factor;   /* from the column's unit to J or W (no unit) */
-    double *values;  /* one for each sample, J or W; NaN: an empty field */
+    double *values;  /* one for each sample, J or W; NaN: no value in the field */
+    size_t unread;   /* of those, how many are NaN */
     bool all_zero;   /* EnergiBridge writes 0 for what it cannot read */
 };
 
@@ -35,7 +36,8 @@ struct pji_raw_samples {
     double gpu_start_temp_c; /* NaN: not told */
 };
 
-/* Is this the header of an energy or power column? */
+/* Is this the header of an energy or power column? factor is 0 where it is one without a unit, or
+ * with one that is not known. */
 bool pji_raw_column_parse(const char *name, struct pji_raw_column *out);
 
 /* Bounded by the number of samples of the one file. */

@@ -26,6 +26,54 @@ static const char *trim(const char *text, size_t *len)
     return text;
 }
 
+/* ---- plain lines ---- */
+
+struct pji_raw_lines {
+    char *text; /* of the last line; its separators become ends */
+    size_t cap, number;
+    const char **fields;
+    size_t *lens;
+    size_t fields_cap, lens_cap;
+    char separator;
+};
+
+static pj_status read_plain(struct pji_raw_table *table, struct pji_csv_row *row,
+                            struct pj_error *err)
+{
+    struct pji_raw_lines *l = table->lines;
+    ssize_t len = getline(&l->text, &l->cap, table->file);
+    if (len < 0)
+        return PJI_CSV_END;
+    l->number++;
+    while (len > 0 && (l->text[len - 1] == '\n' || l->text[len - 1] == '\r'))
+        l->text[--len] = '\0';
+    size_t skip = l->number == 1 && strncmp(l->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    if (memchr(l->text, '\0', (size_t)len) != NULL)
+        return pji_fail(err, PJ_EINVAL, "%s:%zu: a NUL byte: this is not UTF-8 text",
+                        table->source->shown, l->number);
+    size_t n = 0;
+    for (char *at = l->text + skip;; n++) {
+        char *end = strchr(at, l->separator);
+        if (pji_array_reserve(&l->fields, &l->fields_cap, n + 1, sizeof *l->fields, err) != PJ_OK ||
+            pji_array_reserve(&l->lens, &l->lens_cap, n + 1, sizeof *l->lens, err) != PJ_OK)
+            return PJ_ENOMEM;
+        l->fields[n] = at;
+        l->lens[n] = end != NULL ? (size_t)(end - at) : strlen(at);
+        if (end == NULL)
+            break;
+        *end = '\0';
+        at = end + 1;
+    }
+    *row = (struct pji_csv_row){l->fields, l->lens, n + 1, l->number};
+    return PJ_OK;
+}
+
+static pj_status read_row(struct pji_raw_table *table, struct pji_csv_row *row,
+                          struct pj_error *err)
+{
+    return table->lines != NULL ? read_plain(table, row, err) : pji_csv_read(table->csv, row, err);
+}
+
 /* ---- opening ---- */
 
 static char separator_of(FILE *file)
@@ -47,7 +95,7 @@ static char separator_of(FILE *file)
 static pj_status take_header(struct pji_raw_table *table, struct pj_error *err)
 {
     struct pji_csv_row row;
-    pj_status status = pji_csv_read(table->csv, &row, err);
+    pj_status status = read_row(table, &row, err);
     if (status)
         return status == PJI_CSV_END ? pji_fail(err, PJ_EINVAL, "%s is empty", table->source->shown)
                                      : status;
@@ -97,7 +145,14 @@ pj_status pji_raw_table_open(struct pji_raw_table *table, struct pji_raw_source 
     rewind(table->file);
     char separator = separator_of(table->file);
     rewind(table->file);
-    status = pji_csv_open(&table->csv, table->file, source->shown, separator, err);
+    if (!source->plain) {
+        status = pji_csv_open(&table->csv, table->file, source->shown, separator, err);
+    } else {
+        table->lines = pji_zalloc(1, sizeof *table->lines, err);
+        status = table->lines != NULL ? PJ_OK : PJ_ENOMEM;
+        if (table->lines != NULL)
+            table->lines->separator = separator;
+    }
     return status == PJ_OK ? take_header(table, err) : status;
 }
 
@@ -107,6 +162,12 @@ void pji_raw_table_close(struct pji_raw_table *table)
         free(table->names[i]);
     free(table->names);
     pji_csv_close(table->csv);
+    if (table->lines != NULL) {
+        free(table->lines->text);
+        free(table->lines->fields);
+        free(table->lines->lens);
+        free(table->lines);
+    }
     if (table->file != NULL)
         (void)fclose(table->file);
     *table = (struct pji_raw_table){0};
@@ -127,7 +188,7 @@ static pj_status wrong_width(struct pji_raw_table *table, struct pj_error *err)
 {
     size_t line = table->row.line, n = table->row.n;
     struct pji_csv_row next;
-    pj_status after = pji_csv_read(table->csv, &next, NULL);
+    pj_status after = read_row(table, &next, NULL);
     if (after == PJI_CSV_END && !table->ended) {
         table->source->reason = "torn_file";
         return pji_fail(err, PJ_EINVAL,
@@ -144,7 +205,7 @@ pj_status pji_raw_table_next(struct pji_raw_table *table, struct pj_error *err)
 {
     pj_status status;
     do {
-        status = pji_csv_read(table->csv, &table->row, err);
+        status = read_row(table, &table->row, err);
     } while (status == PJ_OK && table->row.n == 1 && table->row.lens[0] == 0 && table->n_names > 1);
     if (status == PJI_CSV_END) {
         table->unended_row = !table->ended && table->rows > 0;
@@ -177,6 +238,17 @@ pj_status pji_raw_parse(const struct pji_raw_source *source, const char *text, s
                  : pji_num_parse(text, len, value, err);
 }
 
+/* what programs write for a value that they do not have */
+static bool is_nothing(const char *text, size_t len)
+{
+    static const char *const words[] = {"", "nan", "na", "n/a", "null", "none"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strlen(words[i]) == len && strncasecmp(text, words[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
 pj_status pji_raw_number(const struct pji_raw_table *table, size_t column, double *value,
                          struct pj_error *err)
 {
@@ -184,7 +256,7 @@ pj_status pji_raw_number(const struct pji_raw_table *table, size_t column, doubl
     double other = 0;
     const char *text = pji_raw_field(table, column, &len);
     *value = (double)NAN;
-    if (len == 0)
+    if (is_nothing(text, len))
         return PJ_OK;
     pj_status status = pji_raw_parse(table->source, text, len, value, err);
     if (status == PJ_OK)

@@ -13,6 +13,7 @@ struct pji_raw_source {
     const char *path;   /* what is opened */
     const char *shown;  /* what messages call it */
     bool decimal_comma; /* a comma inside a number was declared to be its decimal mark */
+    bool plain;         /* quotes are characters like others: a record is a line */
     const char *reason; /* out: "missing_file", "empty_file", "torn_file", "decimal_comma", … */
 };
 
@@ -25,7 +26,8 @@ pj_status pji_raw_source_check(struct pji_raw_source *source, struct pj_error *e
 struct pji_raw_table {
     struct pji_raw_source *source;
     FILE *file;
-    struct pji_csv *csv;
+    struct pji_csv *csv; /* NULL: plain */
+    struct pji_raw_lines *lines;
     struct pji_csv_row row; /* of the last read */
     char **names;
     size_t n_names;
@@ -47,8 +49,8 @@ int pji_raw_table_find(const struct pji_raw_table *table, const char *name);
 
 /* The field of the present row, blanks around it left out. */
 const char *pji_raw_field(const struct pji_raw_table *table, size_t column, size_t *len);
-/* As a number: NaN where the field is empty. The error names file, line, column, the text and what
- * to do; reasons "decimal_comma" and "bad_number". */
+/* As a number: NaN where the field is empty, or says nan, na, null or none. The error names file,
+ * line, column, the text and what to do; reasons "decimal_comma" and "bad_number". */
 pj_status pji_raw_number(const struct pji_raw_table *table, size_t column, double *value,
                          struct pj_error *err);
 /* A number that is not part of a table, for example of a summary. */

@@ -37,6 +37,10 @@ const char *pji_store_dir(const struct pji_store *store);
  * database is closed and opened again under the new name; the lock is kept throughout. */
 pj_status pji_store_moved(struct pji_store *store, const char *dir, struct pj_error *err);
 
+/* Before a study is built as OUT.building-PID: removes such folders that dead processes left, and
+ * says through the log which are left because their builder may be alive. */
+void pji_store_clear_leftovers(const char *out, const struct pji_log *log);
+
 /* Who writes DIR now? Takes no lock that a writer would notice; works on a read-only copy. */
 struct pji_store_holder {
     bool alive;  /* a process holds the lock at this moment: the rest is what it wrote there */
