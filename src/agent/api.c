@@ -258,28 +258,21 @@ static pj_status check_levels(void *context, const char *const *levels, struct p
     return status;
 }
 
+/* Files are only hashed here; the job that runs reads them. */
 static pj_status check_items(const struct pji_order *order, const json_t *message,
                              struct pj_error *err)
 {
-    const json_t *items = json_object_get(message, "items");
     pj_status status = PJ_OK;
     for (size_t t = 0; t < order->study.n_tasks && status == PJ_OK; t++) {
         const struct pji_task_spec *spec = &order->study.tasks[t];
-        char ours[PJI_SHA256_HEX];
-        bool same = false;
-        status = pji_sha256_file(spec->items_path, ours, err);
-        for (size_t k = 0; status == PJ_OK && k < json_array_size(items); k++) {
-            const json_t *item = json_array_get(items, k);
-            const char *task = json_string_value(json_object_get(item, "task"));
-            const char *theirs = json_string_value(json_object_get(item, "sha256"));
-            same |= task != NULL && theirs != NULL && strcmp(task, spec->name) == 0 &&
-                    strcmp(theirs, ours) == 0;
-        }
-        if (status == PJ_OK && !same)
-            status = pji_fail(err, PJ_EINVAL,
-                              "the items of task %s are not the same on both machines: copy the "
-                              "file",
-                              spec->name);
+        char items[PJI_SHA256_HEX];
+        char examples[PJI_SHA256_HEX];
+        status = pji_sha256_file(spec->items_path, items, err);
+        if (status == PJ_OK && spec->examples_path != NULL)
+            status = pji_sha256_file(spec->examples_path, examples, err);
+        if (status == PJ_OK)
+            status = pji_order_same_items(message, spec->name, items,
+                                          spec->examples_path != NULL ? examples : NULL, err);
     }
     return status;
 }
@@ -288,14 +281,10 @@ static pj_status check_times(const struct pji_order *order, const json_t *messag
                              struct pj_error *err)
 {
     char ours[PJI_SHA256_HEX];
-    const char *theirs = json_string_value(json_object_get(message, "times_sha256"));
     if (order->study.times_path == NULL)
         return PJ_OK;
     pj_status status = pji_sha256_file(order->study.times_path, ours, err);
-    if (status == PJ_OK && (theirs == NULL || strcmp(ours, theirs) != 0))
-        status = pji_fail(err, PJ_EINVAL,
-                          "the times of the load are not the same on both machines: copy the file");
-    return status;
+    return status == PJ_OK ? pji_order_same_times(message, ours, err) : status;
 }
 
 static void post_check(struct call *c)

@@ -34,6 +34,14 @@ struct pji_order {
 pj_status pji_order_read(const struct pji_agent *agent, const json_t *message, bool with_trial,
                          struct pji_order *order, struct pj_error *err);
 void pji_order_fini(struct pji_order *order);
+/* The digests in a message against those of our files; PJ_EINVAL says which file differs.
+ * examples_sha256 NULL: the task has none. */
+pj_status pji_order_same_items(const json_t *message, const char *task, const char *sha256,
+                               const char *examples_sha256, struct pj_error *err);
+pj_status pji_order_same_times(const json_t *message, const char *sha256, struct pj_error *err);
+struct pji_workload;
+pj_status pji_order_same_workload(const json_t *message, const struct pji_workload *workload,
+                                  struct pj_error *err);
 /* The settings of a treatment as this agent would use them; PJ_EACCESS. */
 pj_status pji_order_allowed(const struct pji_agent *agent, const struct pji_study *study,
                             const char *const *levels, struct pj_error *err);

@@ -235,32 +235,6 @@ static pj_status on_allow(void *context, const char *kind, struct pji_setting *s
     return pji_policy_allow(&agent->policy, kind, settings, n, err);
 }
 
-/* The items here are those that the orchestrator knows. */
-static pj_status same_items(const json_t *message, const struct pji_workload *workload,
-                            struct pj_error *err)
-{
-    const json_t *items = json_object_get(message, "items");
-    for (size_t i = 0; i < workload->n; i++) {
-        const char *name = workload->tasks[i].spec->name;
-        const char *sha256 = NULL;
-        for (size_t k = 0; k < json_array_size(items); k++) {
-            const json_t *item = json_array_get(items, k);
-            const char *task = json_string_value(json_object_get(item, "task"));
-            if (task != NULL && strcmp(task, name) == 0)
-                sha256 = json_string_value(json_object_get(item, "sha256"));
-        }
-        if (sha256 == NULL || strcmp(sha256, workload->tasks[i].items.sha256) != 0)
-            return pji_fail(err, PJ_EINVAL,
-                            "the items of task %s are not the same on both machines: copy the file",
-                            name);
-    }
-    const char *times = json_string_value(json_object_get(message, "times_sha256"));
-    if (workload->times.n > 0 && (times == NULL || strcmp(times, workload->times.sha256) != 0))
-        return pji_fail(err, PJ_EINVAL,
-                        "the times of the load are not the same on both machines: copy the file");
-    return PJ_OK;
-}
-
 static pj_status make_store(struct pji_store **store, const char *work,
                             const struct pji_order *order, const struct pji_trial *trial,
                             const struct pji_log *log, struct pj_error *err)
@@ -326,7 +300,7 @@ static pj_status run_order(struct run *r, const json_t *message, struct pji_orde
     env.event_context = r;
     pj_status status = pji_workload_read(&workload, &order->study, err);
     if (status == PJ_OK)
-        status = same_items(message, &workload, err);
+        status = pji_order_same_workload(message, &workload, err);
     if (status == PJ_OK)
         status = make_store(&store, work, order, &trial, env.log, err);
     if (status == PJ_OK)

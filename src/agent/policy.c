@@ -273,20 +273,29 @@ static pj_status find_file(const struct pji_policy *policy, const char *key, con
     return *path != NULL ? PJ_OK : PJ_ENOMEM;
 }
 
+/* A name of the study becomes our path. */
+static pj_status our_file(const struct pji_policy *policy, char **name, struct pj_error *err)
+{
+    char *path = NULL;
+    pj_status status = find_file(policy, "tasks", *name, &path, err);
+    if (status != PJ_OK)
+        return status;
+    free(*name);
+    *name = path;
+    return PJ_OK;
+}
+
 pj_status pji_policy_files(const struct pji_policy *policy, struct pji_study *study,
                            struct pj_error *err)
 {
-    char *path = NULL;
     const struct pji_yaml *times =
         study->load_node != NULL ? pji_yaml_get(study->load_node, "times") : NULL;
     pj_status status = PJ_OK;
     for (size_t i = 0; i < study->n_tasks && status == PJ_OK; i++) {
         struct pji_task_spec *spec = &study->tasks[i];
-        status = find_file(policy, "tasks", spec->items_path, &path, err);
-        if (status != PJ_OK)
-            break;
-        free(spec->items_path);
-        spec->items_path = path;
+        status = our_file(policy, &spec->items_path, err);
+        if (status == PJ_OK && spec->examples_path != NULL)
+            status = our_file(policy, &spec->examples_path, err);
     }
     if (status == PJ_OK && times != NULL)
         status = find_file(policy, "times", times->text, &study->times_path, err);

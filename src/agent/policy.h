@@ -22,8 +22,8 @@ void pji_policy_fini(struct pji_policy *policy);
 /* Replaces the settings in place; PJ_EACCESS names the first that is not allowed. */
 pj_status pji_policy_allow(const struct pji_policy *policy, const char *kind,
                            struct pji_setting *settings, size_t n, struct pj_error *err);
-/* Puts our paths in the place of every task's items and of the load's times; PJ_EACCESS when one is
- * not allowed. */
+/* Puts our paths in the place of every task's items and examples and of the load's times;
+ * PJ_EACCESS when one is not allowed. */
 pj_status pji_policy_files(const struct pji_policy *policy, struct pji_study *study,
                            struct pj_error *err);
 /* A path of a file beside the configuration: where relative paths of engines start. */

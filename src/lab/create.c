@@ -70,6 +70,9 @@ static pj_status put_items(struct pji_store *store, const struct pji_workload *w
         char key[160];
         snprintf(key, sizeof key, "items.%s.sha256", workload->tasks[i].spec->name);
         status = pji_store_put_meta(store, key, workload->tasks[i].items.sha256, err);
+        snprintf(key, sizeof key, "examples.%s.sha256", workload->tasks[i].spec->name);
+        if (status == PJ_OK && workload->tasks[i].examples.n > 0)
+            status = pji_store_put_meta(store, key, workload->tasks[i].examples.sha256, err);
     }
     if (status == PJ_OK && workload->times.n > 0)
         status = pji_store_put_meta(store, "load.times.sha256", workload->times.sha256, err);
@@ -237,6 +240,10 @@ pj_status pji_study_same_items(struct pji_store *store, const struct pji_workloa
         snprintf(key, sizeof key, "items.%s.sha256", workload->tasks[i].spec->name);
         status = same_file(store, key, workload->tasks[i].items.sha256,
                            workload->tasks[i].spec->items_path, err);
+        snprintf(key, sizeof key, "examples.%s.sha256", workload->tasks[i].spec->name);
+        if (status == PJ_OK && workload->tasks[i].examples.n > 0)
+            status = same_file(store, key, workload->tasks[i].examples.sha256,
+                               workload->tasks[i].spec->examples_path, err);
     }
     if (status == PJ_OK && workload->times.n > 0)
         status = same_file(store, "load.times.sha256", workload->times.sha256,

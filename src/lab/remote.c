@@ -258,6 +258,9 @@ json_t *pji_remote_study_json(const struct pji_study *study, const struct pji_wo
         json_t *item = json_object();
         json_object_set_new(item, "task", json_string(workload->tasks[i].spec->name));
         json_object_set_new(item, "sha256", json_string(workload->tasks[i].items.sha256));
+        if (workload->tasks[i].examples.n > 0)
+            json_object_set_new(item, "examples_sha256",
+                                json_string(workload->tasks[i].examples.sha256));
         json_array_append_new(items, item);
     }
     json_object_set_new(out, "items", items);

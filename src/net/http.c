@@ -271,6 +271,7 @@ static void finish(struct pji_http *http, struct pji_transfer *t, CURLcode code)
     char sentence[700];
     long status = 0;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    code = pji_transfer_result(t, code);
     if (code == CURLE_OK && !t->got_status)
         tell_status(t);
     pji_transfer_explain(t, code, sentence, sizeof sentence);

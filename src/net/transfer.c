@@ -25,6 +25,24 @@ void pji_url_show(const char *url, char *out, size_t size)
     snprintf(out, size, "%.*s%.*s", head, url, tail > INT_MAX ? INT_MAX : (int)tail, host);
 }
 
+/* A connection that ends between two header lines is a success to libcurl (seen with 7.88): an
+ * answer without a body, of whatever status was read. */
+static size_t on_header(char *line, size_t size, size_t n, void *context)
+{
+    struct pji_transfer *t = context;
+    size_t len = size * n;
+    if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        t->whole_head = false; /* also after "100 Continue" */
+    else if (len > 0 && line[len - 1] == '\n' && len <= 2)
+        t->whole_head = true; /* trailers may follow the body */
+    return len;
+}
+
+CURLcode pji_transfer_result(const struct pji_transfer *t, CURLcode code)
+{
+    return code == CURLE_OK && !t->whole_head ? CURLE_PARTIAL_FILE : code;
+}
+
 /* CURLcode of several setopts; the options here fail for lack of memory only. */
 static CURLcode set_fixed(struct pji_transfer *t)
 {
@@ -53,6 +71,8 @@ static CURLcode set_fixed(struct pji_transfer *t)
     curl_easy_setopt(e, CURLOPT_PRIVATE, t);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, hooks->write);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, hooks->open_socket);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t->shard);
     curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, hooks->close_socket);
@@ -201,7 +221,7 @@ pj_status pji_transfer_prepare(struct pji_transfer *t, const struct pji_http_req
     t->on_status = r->on_status;
     t->on_data = r->on_data;
     t->on_done = r->on_done;
-    t->got_status = t->got_bytes = t->stopped = false;
+    t->got_status = t->got_bytes = t->stopped = t->whole_head = false;
     t->detail[0] = '\0';
     return PJ_OK;
 }

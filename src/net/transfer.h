@@ -19,6 +19,7 @@ struct pji_transfer {
     char *method, *url, *content_type, *bearer; /* what the handle is set up for */
     char detail[CURL_ERROR_SIZE];               /* libcurl's own words */
     bool in_use, got_status, got_bytes, stopped;
+    bool whole_head; /* the blank line after the headers came: libcurl takes less for an answer */
     int64_t timeout_ns;
     void *context;
     void (*on_status)(void *context, long http_status, const char *content_type);
@@ -39,6 +40,8 @@ pj_status pji_transfer_new(struct pji_transfer **out, struct pji_shard *shard,
 void pji_transfer_free(struct pji_transfer *transfer);
 pj_status pji_transfer_prepare(struct pji_transfer *transfer,
                                const struct pji_http_request *request, struct pj_error *err);
+/* What libcurl said, or CURLE_PARTIAL_FILE where the connection broke inside the headers. */
+CURLcode pji_transfer_result(const struct pji_transfer *transfer, CURLcode code);
 /* "" or one sentence that names the URL and the cause, never the key. */
 void pji_transfer_explain(const struct pji_transfer *transfer, CURLcode code, char *out,
                           size_t size);

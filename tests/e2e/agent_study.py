@@ -8,6 +8,7 @@ import http.client
 import http.server
 import json
 import os
+import random
 import shutil
 import signal
 import sys
@@ -172,6 +173,44 @@ class Study:
         rig.consistent(out)
         rig.spool_is_empty()
 
+    def long_cut(self):
+        """Half of lost_after, hundreds of heartbeats and more than a hundred answers' times: an hour
+        at the defaults (2h, 2s, 10s), in small."""
+        rig = self.fresh_agent()
+        proxy = Proxy(rig.port)
+        out, process = self.through(proxy, "long", heartbeat="10ms", reply="50ms", lost_after="16s")
+        self.wait_for("a trial that runs", lambda: rig.named(rig.server[0]))
+        proxy.cut = True
+        time.sleep(8)
+        check(process.poll() is None, "it gave up")
+        check(len(self.results()) == 1, "the spool holds %s" % self.results())
+        proxy.cut = False
+        code, words = rig.finish(process)
+        proxy.close()
+        check(code == 0, "%d: %s" % (code, words))
+        check([a[1:3] for a in self.attempts(out)] == [(1, "done")] * 2, str(self.attempts(out)))
+        rig.same_tables(self.reference, out)
+        rig.consistent(out)
+        rig.spool_is_empty()
+
+    def cut_in_a_transfer(self):
+        """Answers that break off in their middle, wherever that is: nothing is stored by halves."""
+        rig = self.fresh_agent()
+        proxy = Proxy(rig.port)
+        draw = random.Random(7)
+        out, process = self.through(proxy, "torn")
+        self.wait_for("a trial that runs", lambda: rig.named(rig.server[0]))
+        proxy.quotas = [int(10 ** draw.uniform(0, 4.3)) for _ in range(40)]
+        code, words = rig.finish(process)
+        broken = proxy.broken
+        proxy.close()
+        check(code == 0, "%d: %s" % (code, words))
+        check(broken >= 10, "only %d answers broke" % broken)
+        check([a[1:3] for a in self.attempts(out)] == [(1, "done")] * 2, str(self.attempts(out)))
+        rig.same_tables(self.reference, out)
+        rig.consistent(out)
+        rig.spool_is_empty()
+
     def network_lost(self):
         """Cut for longer than lost_after: failed, said, and what comes later is refused."""
         rig = self.fresh_agent()
@@ -293,6 +332,34 @@ class Study:
             changed = file.read().replace("items.jsonl", "other.jsonl")
         code, words = rig.do("run", rig.write("items.yaml", changed), "--out", rig.path("no"))
         check(code == 2 and "the items 'other.jsonl'" in words, "%d: %s" % (code, words))
+
+    def examples_of_a_task(self):
+        """What is shown before the question is a file of the testbed's, by name, and the same one."""
+        rig = self.fresh_agent()
+        examples = '{"id": "e", "text": "an example", "answer": "yes"}\n'
+        def study(name, folder=""):
+            with open(rig.study("shots.yaml", rig.executor()), encoding="utf-8") as file:
+                text = file.read().replace("items: items.jsonl",
+                                           "items: items.jsonl\n  examples: %s\n  shots: 1" % name)
+            return rig.write(folder + "shots.yaml",
+                             text.replace("state/token", os.path.join(rig.state, "token")))
+        for name in ("examples.jsonl", "elsewhere.jsonl"):
+            rig.write(name, examples)
+        out = rig.path("shots")
+        code, words = rig.do("run", study("examples.jsonl"), "--out", out)
+        check(code == 0, "%d: %s" % (code, words))
+        for name in ("elsewhere.jsonl", rig.path("examples.jsonl")):
+            code, words = rig.do("run", study(name), "--out", rig.path("no"))
+            check(code == 2 and "does not allow the items" in words, "%d: %s" % (code, words))
+        os.mkdir(rig.path("other"))
+        shutil.copy(rig.path("items.jsonl"), rig.path("other/items.jsonl"))
+        rig.write("other/examples.jsonl", examples.replace("yes", "no"))
+        code, words = rig.do("run", study("examples.jsonl", "other/"), "--out", rig.path("no"))
+        check(code == 2 and "the examples of task" in words, "%d: %s" % (code, words))
+        rig.write("examples.jsonl", examples.replace("an example", "another"))
+        code, words = rig.do("resume", out)
+        check(code == 2 and "examples.jsonl changed since" in words, "%d: %s" % (code, words))
+        rig.write("examples.jsonl", examples)
 
     def times_of_the_load(self):
         """The trace of an open loop is a file too: ours by name, and nobody else's."""
@@ -417,6 +484,8 @@ def main():
             ("the same study here and there gives the same tables", study.same_as_here),
             ("agent, clocks and both machines are recorded, the token is not", study.what_is_recorded),
             ("a network cut loses nothing", study.network_cut),
+            ("neither does one that is long against every time constant", study.long_cut),
+            ("answers that break off lose nothing", study.cut_in_a_transfer),
             ("a lost agent fails the attempt; a late result is refused", study.network_lost),
             ("an agent killed with a result in its spool loses nothing", study.agent_restart),
             ("an orchestrator killed during a trial takes its result over", study.orchestrator_restart),
@@ -424,6 +493,7 @@ def main():
             ("Ctrl-C ends the trial on the testbed", study.interrupt),
             ("failures have the reasons that they have here", study.failures_come_home),
             ("what is not allowed is refused before anything is made", study.not_allowed),
+            ("examples come from the testbed's own file", study.examples_of_a_task),
             ("the times of the load come from the testbed's own file", study.times_of_the_load),
             ("a wrong token, no agent, another agent", study.other_agents),
             ("an agent that lies is not believed", study.lying_agents),

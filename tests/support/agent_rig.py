@@ -61,11 +61,13 @@ def check(condition, words):
 
 
 class Proxy:
-    """A TCP connection that can be cut: while cut, what is open is closed and nothing new gets in."""
+    """A TCP connection that can be cut: while cut, what is open is closed and nothing new gets in.
+    quotas: so many bytes of answers get through before it breaks, for one connection after the other."""
 
     def __init__(self, port):
         self.to, self.cut, self.dead = port, False, False
         self.pairs = []
+        self.quotas, self.left, self.broken = [], None, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -75,6 +77,19 @@ class Proxy:
         self.pairs.remove(pair)
         for s in pair:
             s.close()
+
+    def allow(self, pair, data):
+        """False: this is where it breaks; what the quota still holds has been passed on."""
+        if self.left is None and self.quotas:
+            self.left = self.quotas.pop(0)
+        if self.left is None:
+            return True
+        if len(data) <= self.left:
+            self.left -= len(data)
+            return True
+        pair[0].sendall(data[:self.left])
+        self.left, self.broken = None, self.broken + 1
+        return False
 
     def run(self):
         while not self.dead:
@@ -103,6 +118,8 @@ class Proxy:
                 try:
                     data = s.recv(65536)
                     if not data:
+                        raise OSError
+                    if s is pair[1] and not self.allow(pair, data):
                         raise OSError
                     pair[1 if s is pair[0] else 0].sendall(data)
                 except OSError:
@@ -136,7 +153,8 @@ class Rig:
             "engines": [{"kind": "llamacpp", "server": [self.server], "model": [self.model],
                          "slots": "number", "context": "number", "threads": "number"},
                         {"kind": "command", "run": [["true"], ["false"]]}],
-            "tasks": {"items.jsonl": "items.jsonl"}, "times": {"times.csv": "times.csv"}}))
+            "tasks": {"items.jsonl": "items.jsonl", "examples.jsonl": "examples.jsonl"},
+            "times": {"times.csv": "times.csv"}}))
         self.agent = None
         self.port = 0
         self.log = ""

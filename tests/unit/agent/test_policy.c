@@ -197,6 +197,27 @@ static void test_items_are_ours(void **state)
     close_world(&w);
 }
 
+/* What is shown with its answer is a file too. */
+static void test_examples_are_ours(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w, text);
+    static const char *const names[] = {"near", "/data/boolq.jsonl", "/etc/passwd", "../near", ""};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct pj_error err = {0};
+        struct pji_task_spec spec = {.items_path = pji_dup("boolq", NULL),
+                                     .examples_path = pji_dup(names[i], NULL)};
+        struct pji_study study = {.tasks = &spec, .n_tasks = 1};
+        pj_status status = pji_policy_files(&w.policy, &study, &err);
+        assert_int_equal(status, i == 0 ? PJ_OK : PJ_EACCESS);
+        assert_int_equal(strcmp(spec.examples_path, names[i]) == 0, i > 0);
+        free(spec.items_path);
+        free(spec.examples_path);
+    }
+    close_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_numbers_name_no_file),
         cmocka_unit_test(test_one_refused_setting_refuses_all),
         cmocka_unit_test(test_items_are_ours),
+        cmocka_unit_test(test_examples_are_ours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

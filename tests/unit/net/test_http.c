@@ -192,11 +192,13 @@ static void a_server_that_closes_is_met_again(void **state)
     stub_close(&stub);
 }
 
+static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
 /* A server in a child process that answers the first request of a connection and closes at the
- * second: what a client sees of one that closes a moment after its answer. */
-static pid_t fork_closing_server(int *port)
+ * second: what a client sees of one that closes a moment after its answer. When torn, connection i
+ * gets the first i bytes of the answer, and its end. */
+static pid_t fork_closing_server(int *port, bool torn)
 {
-    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t len = sizeof name;
     char bytes[4096];
@@ -211,7 +213,7 @@ static pid_t fork_closing_server(int *port)
         return pid;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    for (;;) {
+    for (size_t len_b = torn ? 1 : sizeof answer - 1;; len_b += torn) {
         int peer = accept(fd, NULL, NULL);
         size_t got = 0;
         while (got < sizeof body_text - 1 || memmem(bytes, got, body_text, 10) == NULL) {
@@ -220,8 +222,9 @@ static pid_t fork_closing_server(int *port)
                 break;
             got += (size_t)n;
         }
-        (void)!write(peer, answer, sizeof answer - 1);
-        (void)!recv(peer, bytes, 1, 0);
+        (void)!write(peer, answer, len_b);
+        if (!torn)
+            (void)!recv(peer, bytes, 1, 0);
         close(peer);
     }
 }
@@ -232,13 +235,35 @@ static void a_server_that_closes_late_is_met_again(void **state)
     struct call c;
     char url[128];
     int port = 0;
-    pid_t pid = fork_closing_server(&port);
+    pid_t pid = fork_closing_server(&port, false);
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", port);
     call_open(&c, url);
     for (int i = 0; i < 20; i++) {
         c.datas = 0;
         call_run(&c);
         assert_string_equal(c.error, "");
+    }
+    pji_http_close(c.http);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static void an_answer_that_breaks_off_is_none(void **state)
+{
+    (void)state;
+    struct call c;
+    char url[128];
+    int port = 0;
+    pid_t pid = fork_closing_server(&port, true);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", port);
+    call_open(&c, url);
+    for (size_t i = 1; i < sizeof answer; i++) {
+        c.datas = 0;
+        call_run(&c);
+        if (i < sizeof answer - 1)
+            assert_contains(c.error, "broke before the answer was complete");
+        else
+            assert_string_equal(c.error, "");
     }
     pji_http_close(c.http);
     kill(pid, SIGKILL);
@@ -434,6 +459,7 @@ int main(void)
         cmocka_unit_test(on_data_may_not_start_or_goes_on),
         cmocka_unit_test(a_server_that_closes_is_met_again),
         cmocka_unit_test(a_server_that_closes_late_is_met_again),
+        cmocka_unit_test(an_answer_that_breaks_off_is_none),
         cmocka_unit_test(deadlines_are_absolute),
         cmocka_unit_test(sentences_name_the_cause_not_the_key),
         cmocka_unit_test(urls_are_shown_without_secrets),
