@@ -108,7 +108,9 @@ static void print_forecast(const struct check *c)
     if (f->expected_s > f->most_s)
         printf("           that is more than the limits allow: trials will fail with 'timeout'; "
                "raise limits.trial or ask for fewer requests\n");
-    if (c->workload.n > 0)
+    if (c->workload.n > 0 && f->tokens_most == 0)
+        printf("requests   %lld, warm-up apart\n", (long long)f->requests);
+    else if (c->workload.n > 0)
         printf("requests   %lld, at most %lld output tokens, warm-up apart\n",
                (long long)f->requests, (long long)f->tokens_most);
     printf("disk       about %.1f MB (%d B a request, %d B an output token, %d B a meter tick of "

@@ -1,4 +1,5 @@
 /* engine/command.c - any program, run once for each trial: `engine: {kind: command, run: [argv]}`.
+ * (With `protocol: jsonl` it answers items instead: command_lines.c.)
  *
  * The program runs in the folder of the study file, so that relative paths in `run` mean the same
  * wherever perjoule was called from. Its environment is perjoule's plus env->env: the trial's
@@ -17,11 +18,12 @@ struct command {
     struct pji_keeper keeper;
 };
 
-static const char *const command_keys[] = {"run", NULL};
+const char *const pji_command_keys[] = {"run", "protocol", NULL};
+static const char *const list_keys[] = {"run", NULL};
 
-static pj_status command_check(const struct pji_setting *settings, size_t n, struct pj_error *err)
+pj_status pji_command_check(const struct pji_setting *settings, size_t n, struct pj_error *err)
 {
-    pj_status rc = pji_setting_keys(settings, n, command_keys, command_keys, err);
+    pj_status rc = pji_setting_keys(settings, n, pji_command_keys, list_keys, err);
     if (rc)
         return rc;
     const struct pji_setting *run = pji_setting_find(settings, n, "run");
@@ -44,7 +46,7 @@ static pj_status command_start(void *state, const struct pji_setting *settings, 
     pji_keeper_init(&command->keeper);
     command->env = *env;
     command->used = true;
-    pj_status rc = command_check(settings, n, err);
+    pj_status rc = pji_command_check(settings, n, err);
     if (rc)
         return rc;
     const struct pji_setting *run = pji_setting_find(settings, n, "run");
@@ -82,29 +84,10 @@ static pj_status command_run(void *state, int64_t *start_ns, int64_t *end_ns, in
     return PJ_OK;
 }
 
-static int command_alive_fd(void *state)
-{
-    (void)state; /* its end is what run waits for */
-    return -1;
-}
-
 static pj_status command_facts(void *state, pji_fact_fn *fn, void *context, struct pj_error *err)
 {
     (void)state;
     return pji_fact(fn, context, "engine.kind", "command", err);
-}
-
-static pj_status command_scrape(void *state, char **text, struct pj_error *err)
-{
-    (void)state;
-    *text = NULL;
-    return pji_fail(err, PJ_EUNSUPPORTED, "a command has no metrics page");
-}
-
-static const char *command_remote_reason(void *state)
-{
-    (void)state;
-    return NULL;
 }
 
 static pj_status command_stop(void *state, struct pj_error *err)
@@ -120,13 +103,10 @@ const struct pji_engine_ops pji_engine_command = {
     .about = "any program, run once for each trial in the study's folder",
     .state_size = sizeof(struct command),
     .is_command = true,
-    .keys = command_keys,
-    .check = command_check,
+    .keys = pji_command_keys,
+    .check = pji_command_check,
     .start = command_start,
-    .alive_fd = command_alive_fd,
     .run = command_run,
     .facts = command_facts,
-    .scrape = command_scrape,
-    .remote_reason = command_remote_reason,
     .stop = command_stop,
 };

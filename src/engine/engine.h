@@ -56,6 +56,8 @@ typedef pj_status pji_fact_fn(void *context, const char *key, const char *value,
 
 struct pji_engine_ops {
     const char *kind; /* "llamacpp" */
+    /* What `protocol` says to choose this row among those of one kind; NULL: its first row. */
+    const char *protocol;
     const char *about;
     size_t state_size;
     bool is_command;         /* the program is the trial: no endpoint, no load, no task */
@@ -73,12 +75,16 @@ struct pji_engine_ops {
      * what it points to stays valid until stop. */
     pj_status (*start)(void *state, const struct pji_setting *settings, size_t n,
                        const struct pji_engine_env *env, struct pj_error *err);
-    /* Where to send requests; borrowed until stop. NULL for is_command. */
+    /* Where to send requests; borrowed until stop. NULL where there is no server. */
     const struct pji_endpoint *(*endpoint)(void *state);
+    /* In its place: the pipes of a program that answers items (load/jsonl.h). Borrowed until stop.
+     */
+    struct pji_jsonl *(*lines)(void *state);
     /* Further JSON members, an object text, for every request (pji_request_spec.extra): here the
-     * prompt cache is switched off. Borrowed until stop; NULL: none. */
+     * prompt cache is switched off. Borrowed until stop. May be NULL, and give NULL: none. */
     const char *(*request_extra)(void *state);
-    /* Readable when the engine's process has ended unexpectedly; -1: cannot tell. */
+    /* Readable when the engine's process has ended unexpectedly. NULL: nobody can tell; call it
+     * through pji_engine_alive_fd. */
     int (*alive_fd)(void *state);
     /* is_command: lets the program exec and waits for its end (env->stop_fd: PJ_ECANCELED). A
      * program that cannot be run is an error, never an exit code. Else NULL. */
@@ -86,9 +92,11 @@ struct pji_engine_ops {
                      struct pj_error *err);
     /* May read a whole model file for its digest: never call it inside a measured window. */
     pj_status (*facts)(void *state, pji_fact_fn *fn, void *context, struct pj_error *err);
-    /* Its metrics page as text (caller frees), PJ_EUNSUPPORTED when it has none. */
+    /* Its metrics page as text (caller frees), PJ_EUNSUPPORTED when it has none. NULL: never has.
+     */
     pj_status (*scrape)(void *state, char **text, struct pj_error *err);
-    /* Energy of the engine is not measured here (another host): reason text, else NULL. */
+    /* Energy of the engine is not measured here (another host): reason text, else NULL. NULL: we
+     * start it, so it is here. */
     const char *(*remote_reason)(void *state);
     /* Stops it and checks that it is gone; also after the engine died by itself. */
     pj_status (*stop)(void *state, struct pj_error *err);
@@ -96,6 +104,10 @@ struct pji_engine_ops {
 
 const struct pji_engine_ops *const *pji_engine_table(void);     /* NULL-terminated */
 const struct pji_engine_ops *pji_engine_find(const char *kind); /* NULL: unknown */
+/* The row of a kind whose `protocol` is this one. NULL: it has no such row. */
+const struct pji_engine_ops *pji_engine_speaking(const char *kind, const char *protocol);
+/* -1: nobody can tell. */
+int pji_engine_alive_fd(const struct pji_engine_ops *ops, void *state);
 
 /* Value of a scalar setting, or fallback. */
 const char *pji_setting_get(const struct pji_setting *settings, size_t n, const char *key,

@@ -197,8 +197,8 @@ static pj_status fork_keeper(struct pji_keeper *keeper, const struct pji_keeper_
         const int keep[] = {pair[1], -1};
         struct pji_spawn spawn = {
             .argv = argv,
-            .fd_in = in_fd,
-            .fd_out = log_fd,
+            .fd_in = how->in_fd > 0 ? how->in_fd : in_fd,
+            .fd_out = how->out_fd > 0 ? how->out_fd : log_fd,
             .fd_err = log_fd,
             .keep_fds = keep,
             .new_session = true,

@@ -114,6 +114,19 @@ static pj_status set_mark(struct ward *ward, struct pj_error *err)
     return PJ_OK;
 }
 
+/* What the engine was given as stdin and stdout is its own from now on: a pipe that the keeper held
+ * too would never end. */
+static pj_status let_go(struct pj_error *err)
+{
+    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    bool done =
+        null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
+    int saved = errno;
+    if (null_fd > STDERR_FILENO)
+        close(null_fd);
+    return done ? PJ_OK : pji_fail_errno(err, saved, "the keeper cannot open /dev/null");
+}
+
 static pj_status start_engine(struct ward *ward, struct pj_error *err)
 {
     pj_status rc = set_mark(ward, err);
@@ -133,6 +146,9 @@ static pj_status start_engine(struct ward *ward, struct pj_error *err)
     if (rc)
         return rc;
     ward->held = true;
+    rc = let_go(err);
+    if (rc)
+        return rc;
     if (!ward->no_cgroup)
         pji_cgroup_make(&ward->cgroup, &ward->platform, ward->mark, ward->engine.pid);
     say(ward, "started %ld %llu\n", (long)ward->engine.pid,

@@ -4,10 +4,16 @@
 
 #include "engine/engine.h"
 
-extern const struct pji_engine_ops pji_engine_llamacpp; /* llamacpp.c */
-extern const struct pji_engine_ops pji_engine_vllm;     /* vllm.c */
-extern const struct pji_engine_ops pji_engine_openai;   /* openai.c */
-extern const struct pji_engine_ops pji_engine_command;  /* command.c */
+extern const struct pji_engine_ops pji_engine_llamacpp;      /* llamacpp.c */
+extern const struct pji_engine_ops pji_engine_vllm;          /* vllm.c */
+extern const struct pji_engine_ops pji_engine_openai;        /* openai.c */
+extern const struct pji_engine_ops pji_engine_command;       /* command.c */
+extern const struct pji_engine_ops pji_engine_command_lines; /* command_lines.c */
+
+/* Settings of kind command: both of its rows know them. */
+extern const char *const pji_command_keys[];
+/* `run` is there, a list, and names a program. */
+pj_status pji_command_check(const struct pji_setting *settings, size_t n, struct pj_error *err);
 
 /* Values of a list setting as a NULL-terminated argv with room for `extra` more pointers; the
  * strings are borrowed. The caller frees the array. */

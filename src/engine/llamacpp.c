@@ -429,12 +429,6 @@ static pj_status llamacpp_scrape(void *state, char **text, struct pj_error *err)
     return pji_get_metrics(pji_str_text(&l->root_url), NULL, text, err);
 }
 
-static const char *llamacpp_remote_reason(void *state)
-{
-    (void)state; /* we started it: it is here */
-    return NULL;
-}
-
 const struct pji_engine_ops pji_engine_llamacpp = {
     .kind = "llamacpp",
     .about = "a llama.cpp server that perjoule starts and stops",
@@ -448,6 +442,5 @@ const struct pji_engine_ops pji_engine_llamacpp = {
     .alive_fd = llamacpp_alive_fd,
     .facts = llamacpp_facts,
     .scrape = llamacpp_scrape,
-    .remote_reason = llamacpp_remote_reason,
     .stop = llamacpp_stop,
 };

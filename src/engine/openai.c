@@ -7,7 +7,8 @@
  * Nothing is started or stopped. What we cannot see we do not claim: the energy of an endpoint on
  * another host is missing, and a server that was started by somebody else has no command line in
  * the manifest. Its version is asked for at /version (vLLM) and its metrics at /metrics, both
- * beside /v1; many services have neither.
+ * beside /v1; many services have neither. Requests get no further members: an unknown one would be
+ * refused by some services.
  */
 #include "engine/host.h"
 #include "engine/kinds.h"
@@ -207,18 +208,6 @@ static const struct pji_endpoint *openai_endpoint(void *state)
     return &o->endpoint;
 }
 
-static const char *openai_request_extra(void *state)
-{
-    (void)state; /* an unknown member would be refused by some services */
-    return NULL;
-}
-
-static int openai_alive_fd(void *state)
-{
-    (void)state;
-    return -1;
-}
-
 /* vLLM: GET /version is {"version": "…"}. */
 static pj_status version_fact(struct openai *o, pji_fact_fn *fn, void *context,
                               struct pj_error *err)
@@ -273,8 +262,6 @@ const struct pji_engine_ops pji_engine_openai = {
     .check = openai_check,
     .start = openai_start,
     .endpoint = openai_endpoint,
-    .request_extra = openai_request_extra,
-    .alive_fd = openai_alive_fd,
     .facts = openai_facts,
     .scrape = openai_scrape,
     .remote_reason = openai_remote_reason,

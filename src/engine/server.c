@@ -46,9 +46,7 @@ void pji_server_log_tail(const struct pji_server *server, char *text, size_t siz
         text[len - 1] = '\0';
 }
 
-/* Why it did not come up: the exit, and the end of its log as one line; the rest goes to env->log.
- */
-static pj_status died(struct pji_server *server, struct pj_error *err)
+pj_status pji_server_died(struct pji_server *server, struct pj_error *err)
 {
     char tail[TAIL_IN_LOG];
     pji_server_log_tail(server, tail, sizeof tail);
@@ -63,6 +61,12 @@ static pj_status died(struct pji_server *server, struct pj_error *err)
     return pji_fail(err, PJ_EPEER,
                     "the engine ended with exit code %d before it was ready; its log ends: %s",
                     code, brief[0] != '\0' ? brief : "(nothing written)");
+}
+
+int64_t pji_log_size(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? st.st_size : 0;
 }
 
 /* ---- start and stop ---- */
@@ -92,7 +96,7 @@ static pj_status await_health(struct pji_server *server, const char *health_url,
         poll(fds, 2, healthy ? 0 : (int)(poll_ns / 1000000 + 1));
         if (fds[0].revents != 0) {
             pji_keeper_wait(&server->keeper, SECOND_NS, -1, NULL);
-            return died(server, err);
+            return pji_server_died(server, err);
         }
         if (healthy)
             return PJ_OK;
@@ -109,10 +113,9 @@ pj_status pji_server_start(struct pji_server *server, const char *const *argv,
                            const char *health_url, const struct pji_engine_env *env,
                            struct pj_error *err)
 {
-    struct stat st;
     server->env = *env;
     server->used = true;
-    server->log_start = stat(env->log_path, &st) == 0 ? st.st_size : 0;
+    server->log_start = pji_log_size(env->log_path);
     struct pji_keeper_spawn how = {
         .keeper_argv = env->keeper_argv,
         .argv = argv,

@@ -20,6 +20,11 @@ pj_status pji_server_start(struct pji_server *server, const char *const *argv,
                            const char *health_url, const struct pji_engine_env *env,
                            struct pj_error *err);
 pj_status pji_server_stop(struct pji_server *server, struct pj_error *err);
+/* It ended before it was ready: its exit code and the end of its log as one sentence; the rest goes
+ * to env->log. */
+pj_status pji_server_died(struct pji_server *server, struct pj_error *err);
+/* 0: there is none. */
+int64_t pji_log_size(const char *path);
 /* The last lines that the server wrote since it was started, at most size - 1 bytes. */
 void pji_server_log_tail(const struct pji_server *server, char *text, size_t size);
 

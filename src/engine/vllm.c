@@ -301,12 +301,6 @@ static pj_status vllm_scrape(void *state, char **text, struct pj_error *err)
     return pji_get_metrics(pji_str_text(&v->root_url), NULL, text, err);
 }
 
-static const char *vllm_remote_reason(void *state)
-{
-    (void)state; /* we started it: it is here */
-    return NULL;
-}
-
 const struct pji_engine_ops pji_engine_vllm = {
     .kind = "vllm",
     .about = "a vLLM server that perjoule starts and stops",
@@ -319,6 +313,5 @@ const struct pji_engine_ops pji_engine_vllm = {
     .alive_fd = vllm_alive_fd,
     .facts = vllm_facts,
     .scrape = vllm_scrape,
-    .remote_reason = vllm_remote_reason,
     .stop = vllm_stop,
 };

@@ -51,6 +51,8 @@ void pji_parse_executor(struct pji_study *study, const struct pji_yaml *node);
 void pji_executor_fini(struct pji_executor *executor);
 void pji_parse_analysis(struct pji_study *study, const struct pji_yaml *node);
 void pji_parse_tasks(struct pji_study *study, const struct pji_yaml *node);
+/* program.c: what a program that answers items has no use for is refused. */
+void pji_check_program(struct pji_study *study);
 
 /* pji_study_task that also says which node is wrong. */
 pj_status pji_task_fill(const struct pji_study *study, size_t index, const char *const *levels,

@@ -71,7 +71,10 @@ static bool keeps_tpot(const struct pji_request_record *r, int64_t limit_ns)
 
 static bool is_good(const struct pji_request_record *r, const struct pji_slo *slo)
 {
-    return (slo->ttft_ns == 0 || r->first_token_ns - r->scheduled_ns <= slo->ttft_ns) &&
+    bool in_pieces =
+        r->first_token_ns != 0; /* else its first token has no time to be held against */
+    return (slo->ttft_ns == 0 ||
+            (in_pieces && r->first_token_ns - r->scheduled_ns <= slo->ttft_ns)) &&
            (slo->e2e_ns == 0 || r->last_token_ns - r->scheduled_ns <= slo->e2e_ns) &&
            keeps_tpot(r, slo->tpot_ns);
 }
@@ -104,22 +107,25 @@ pj_status pji_latency_add(struct pji_latency *l, const struct pji_request_record
         return status;
     }
     count_tokens(l, r, fixed_length, max_tokens);
-    if (r->first_token_ns == 0 || status != PJ_OK)
+    if (r->last_token_ns == 0 || status != PJ_OK)
         return status;
     const struct {
         struct pji_sample *sample;
         int64_t ns;
     } figures[] = {
-        {&l->ttft_s, r->first_token_ns - r->sent_ns},
         {&l->e2e_s, r->last_token_ns - r->sent_ns},
-        {&l->ttft_sched_s, r->first_token_ns - r->scheduled_ns},
         {&l->e2e_sched_s, r->last_token_ns - r->scheduled_ns},
+        {&l->ttft_s, r->first_token_ns - r->sent_ns},
+        {&l->ttft_sched_s, r->first_token_ns - r->scheduled_ns},
     };
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0] && status == PJ_OK; i++)
+    /* an answer that came as a whole has no first token */
+    bool in_pieces = r->first_token_ns != 0;
+    size_t n = in_pieces ? sizeof figures / sizeof figures[0] : 2;
+    for (size_t i = 0; i < n && status == PJ_OK; i++)
         status = push(figures[i].sample, figures[i].ns, err);
-    if (status == PJ_OK)
+    if (status == PJ_OK && in_pieces)
         status = add_tpot(l, r, err);
-    if (status == PJ_OK)
+    if (status == PJ_OK && in_pieces)
         status = add_gaps(l, r, err);
     l->good += is_good(r, slo) ? 1 : 0;
     return status;
@@ -186,10 +192,10 @@ static pj_status put_samples(const struct pji_latency *l, const struct out *o)
     } rows[] = {
         {"ttft", &l->ttft_s, none},
         {"tpot", &l->tpot_s, "no succeeded request had two tokens or more in more than one read"},
-        {"e2e", &l->e2e_s, none},
+        {"e2e", &l->e2e_s, "no request succeeded"},
         {"itl", &l->itl_s, "no succeeded request had text in more than one read"},
         {"ttft_sched", &l->ttft_sched_s, none},
-        {"e2e_sched", &l->e2e_sched_s, none},
+        {"e2e_sched", &l->e2e_sched_s, "no request succeeded"},
         {"send_lag", &l->lag_s, "no request was sent"},
     };
     pj_status status = PJ_OK;

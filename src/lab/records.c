@@ -11,6 +11,7 @@
 #include "lab/loading.h"
 #include "lab/parts.h"
 #include "lab/phase_sum.h"
+#include "lab/program.h"
 #include "lab/scores.h"
 
 #include <math.h>
@@ -266,6 +267,43 @@ static double output_tokens(const struct pji_phase_data *phase, const struct pji
     return uncounted == 0 && tokens > 0 ? tokens : (double)NAN;
 }
 
+struct count_target {
+    struct writer *w;
+    const char *task;
+    const struct pj_energy *energy;
+    double dur_s;
+};
+
+/* What a program counts: the sum, its rate and the energy of one. */
+static pj_status put_count(void *context, const char *name, double sum, const char *why_none)
+{
+    const struct count_target *t = context;
+    char metric[PJI_COUNT_NAME + 16];
+    snprintf(metric, sizeof metric, "count_%s", name);
+    pj_status status = put_metric(t->w, t->task, metric, sum, why_none);
+    snprintf(metric, sizeof metric, "%s_per_s", name);
+    if (status == PJ_OK)
+        status = put_metric(t->w, t->task, metric, sum / t->dur_s, why_none);
+    snprintf(metric, sizeof metric, "j_per_%s", name);
+    return status == PJ_OK ? put_per(t->w, t->task, metric, t->energy, sum, why_none) : status;
+}
+
+static pj_status put_counts(struct writer *w, const struct pji_phase_data *phase,
+                            const struct pj_energy *energy, const struct pji_parts *parts)
+{
+    struct pji_tally tally = {0};
+    struct count_target target = {w, task_name(phase), energy,
+                                  pji_s_from_ns(phase->end_ns - phase->start_ns)};
+    pj_status status = PJ_OK;
+    for (size_t i = 0; i < phase->load.n && status == PJ_OK; i++)
+        if (!parts->settled || pji_parts_of(parts, &phase->load.records[i]) == PJI_PART_STEADY)
+            status = pji_tally_add(&tally, &phase->load.records[i], w->err);
+    if (status == PJ_OK)
+        status = pji_tally_each(&tally, put_count, &target);
+    pji_tally_fini(&tally);
+    return status;
+}
+
 static pj_status put_request_metrics(struct writer *w, const struct pji_phase_data *phase,
                                      const struct pj_energy *energy, const struct pji_parts *parts,
                                      const struct pji_latency *f)
@@ -325,26 +363,27 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
     const char *remote = w->data->remote_reason;
     for (size_t i = 0; w->data->has_trace && i < phase->around.n_gpus; i++)
         pji_gpu_sampled(&phase->around.gpus[i], &w->data->trace, phase->start_ns, phase->end_ns);
-    struct pji_gate_inputs in = {.task = task_name(phase),
-                                 .window_ns = phase->end_ns - phase->start_ns,
-                                 .interval_ns = w->data->interval_ns,
-                                 .max_gap_ns = w->data->trace.max_gap_ns,
-                                 .requests = f->requests,
-                                 .failed = f->failed,
-                                 .wrong_length = f->wrong_length,
-                                 .uncounted = f->uncounted,
-                                 .cache_hits = f->cache_hits,
-                                 .gaps = f->gaps,
-                                 .shared_gaps = f->shared_gaps,
-                                 .cache_expected = w->data->cache_expected,
-                                 .host = &phase->around.host,
-                                 .gpus = phase->around.gpus,
-                                 .n_gpus = phase->around.n_gpus,
-                                 .total = energy,
-                                 .phase_sum_off_share = w->sum.off_share,
-                                 .unsettled =
-                                     parts->asked && !parts->settled ? parts->detail : NULL,
-                                 .remote_reason = remote[0] != '\0' ? remote : NULL};
+    struct pji_gate_inputs in = {
+        .task = task_name(phase),
+        .window_ns = phase->end_ns - phase->start_ns,
+        .interval_ns = w->data->interval_ns,
+        .max_gap_ns = w->data->trace.max_gap_ns,
+        .requests = f->requests,
+        .failed = f->failed,
+        .wrong_length = f->wrong_length,
+        /* a program need not count tokens */
+        .uncounted = phase->run.task != NULL && phase->run.task->members != NULL ? 0 : f->uncounted,
+        .cache_hits = f->cache_hits,
+        .gaps = f->gaps,
+        .shared_gaps = f->shared_gaps,
+        .cache_expected = w->data->cache_expected,
+        .host = &phase->around.host,
+        .gpus = phase->around.gpus,
+        .n_gpus = phase->around.n_gpus,
+        .total = energy,
+        .phase_sum_off_share = w->sum.off_share,
+        .unsettled = parts->asked && !parts->settled ? parts->detail : NULL,
+        .remote_reason = remote[0] != '\0' ? remote : NULL};
     return pji_gates_apply(&in, &w->data->gates, on_gate, w, w->err);
 }
 
@@ -492,6 +531,8 @@ static pj_status put_measured(struct writer *w, const struct pji_phase_data *pha
         status = put_window_metrics(w, phase, total);
         if (status == PJ_OK && phase->load.n > 0)
             status = put_request_metrics(w, phase, total, parts, shown);
+        if (status == PJ_OK && phase->load.n > 0)
+            status = put_counts(w, phase, total, parts);
     }
     if (status == PJ_OK && phase->load.n > 0)
         status = store_load(w, phase);

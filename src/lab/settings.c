@@ -71,9 +71,11 @@ static void unknown_kind(struct pji_study *study, const struct pji_yaml *at)
     const struct pji_engine_ops *const *table = pji_engine_table();
     const char *names[32] = {NULL};
     struct pji_str list = {0};
-    for (size_t i = 0; table[i] && i < 31; i++) {
-        names[i] = table[i]->kind;
-        pji_str_addf(&list, "%s%s", i ? ", " : "", table[i]->kind);
+    for (size_t i = 0, n = 0; table[i] && n < 31; i++) {
+        if (table[i]->protocol)
+            continue;
+        pji_str_addf(&list, "%s%s", n ? ", " : "", table[i]->kind);
+        names[n++] = table[i]->kind;
     }
     const char *nearest = pji_str_nearest(at->text, names);
     if (nearest)
@@ -154,6 +156,23 @@ static pj_status check_combination(void *context, const char *const *levels, str
     return st ? 1 : PJ_OK; /* one complaint is enough: the other combinations would repeat it */
 }
 
+/* What a program is asked decides which sections the file has: no factor may change it. */
+static bool choose_protocol(struct pji_study *study, const struct pji_yaml *node)
+{
+    const struct pji_yaml *protocol = pji_yaml_get(node, "protocol");
+    const char *text = protocol ? pji_node_text(study, protocol, "engine protocol") : "";
+    if (!protocol || !text || strcmp(study->engine->kind, "command") != 0)
+        return text != NULL; /* a key that others do not know is refused as such */
+    const struct pji_engine_ops *ops = pji_engine_speaking(study->engine->kind, text);
+    study->engine = ops; /* NULL: what the file must have is not known */
+    if (!ops)
+        pji_study_error(study, protocol,
+                        "unknown protocol '%.60s': write jsonl for a program that answers items, "
+                        "or leave it out for one that runs once",
+                        text);
+    return ops != NULL;
+}
+
 void pji_parse_engine(struct pji_study *study, const struct pji_yaml *node)
 {
     if (node->kind != PJI_YAML_MAPPING) {
@@ -174,7 +193,7 @@ void pji_parse_engine(struct pji_study *study, const struct pji_yaml *node)
         return;
     }
     study->engine_node = node;
-    bool good = check_keys(study, node);
+    bool good = choose_protocol(study, node) && check_keys(study, node);
     for (size_t i = 0; i < node->n; i++)
         good &= check_value(study, &node->keys[i], &node->items[i]);
     bool *used = good ? pji_study_alloc(study, study->n_factors, sizeof *used) : NULL;

@@ -235,9 +235,11 @@ static void refuse_for_command(struct pji_study *study, const char *key)
 {
     const struct pji_yaml *node = pji_yaml_get(&study->doc.root, key);
     if (node)
-        pji_study_error(study, node,
-                        "%s has no meaning for engine kind '%s': its program is the trial", key,
-                        study->engine->kind);
+        pji_study_error(
+            study, node,
+            "%s has no meaning for engine kind '%s': its program is the trial; one that "
+            "answers items says protocol: jsonl",
+            key, study->engine->kind);
 }
 
 static void parse_work(struct pji_study *study)
@@ -260,6 +262,8 @@ static void parse_work(struct pji_study *study)
     node = need(study, "task", "task: {items: items.jsonl, prompt: \"{question}\"}");
     if (node)
         pji_parse_tasks(study, node);
+    if (study->engine->lines)
+        pji_check_program(study);
 }
 
 static void warn_of(struct pji_study *study, const struct pji_yaml *key)

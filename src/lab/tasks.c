@@ -261,7 +261,9 @@ pj_status pji_task_fill(const struct pji_study *study, size_t index, const char 
 {
     const struct pji_task_spec *spec = &study->tasks[index];
     *out = (struct pji_task_values){
-        .name = spec->name, .max_tokens = MAX_TOKENS_DEFAULT, .seed = study->seed};
+        .name = spec->name,
+        .max_tokens = study->engine && study->engine->lines ? 0 : MAX_TOKENS_DEFAULT,
+        .seed = study->seed};
     *at = spec->node;
     struct filling f = {study, out};
     pj_status st = keep(&out->prompt, spec->prompt ? spec->prompt : "{prompt}", err);
@@ -432,7 +434,7 @@ static void parse_task(struct pji_study *study, const struct pji_yaml *node, boo
     bool scored = pji_parse_scoring(study, &spec);
     parse_window(study, &spec);
     if (!spec.prompt)
-        spec.prompt = pji_study_dup(study, "{prompt}");
+        spec.prompt = pji_study_dup(study, study->engine->lines ? "" : "{prompt}");
     struct check check = {study, study->n_tasks};
     study->tasks[study->n_tasks++] = spec;
     if (!scored || !pji_study_check_names(study, node) || !check_fixed(study, node))

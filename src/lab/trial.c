@@ -9,6 +9,7 @@
 #include "lab/records.h"
 #include "lab/surroundings.h"
 #include "lab/watch.h"
+#include "load/jsonl.h"
 #include "platform/clock.h"
 #include "platform/durable.h"
 #include "platform/process.h"
@@ -249,7 +250,8 @@ static pj_status start_engine(struct attempt *a)
     const char *remote = a->ops->remote_reason != NULL ? a->ops->remote_reason(a->engine) : NULL;
     if (remote != NULL)
         snprintf(a->data.remote_reason, sizeof a->data.remote_reason, "%s", remote);
-    return pji_watch_add(&a->watch, a->ops->alive_fd(a->engine), PJI_WATCH_ENGINE, &a->error);
+    return pji_watch_add(&a->watch, pji_engine_alive_fd(a->ops, a->engine), PJI_WATCH_ENGINE,
+                         &a->error);
 }
 
 static pj_status sleep_phase(struct attempt *a, const char *name, int64_t dur_ns)
@@ -283,7 +285,8 @@ static struct pji_load_plan load_plan(struct attempt *a, const char *phase,
     a->event.requests_done = 0;
     a->event.requests = run->n;
     return (struct pji_load_plan){.phase = phase,
-                                  .endpoint = a->ops->endpoint(a->engine),
+                                  .endpoint = a->ops->endpoint ? a->ops->endpoint(a->engine) : NULL,
+                                  .lines = a->ops->lines ? a->ops->lines(a->engine) : NULL,
                                   .specs = run->specs,
                                   .n = run->n,
                                   .concurrency = run->load.concurrency,
@@ -298,6 +301,21 @@ static struct pji_load_plan load_plan(struct attempt *a, const char *phase,
 static const char *request_extra(const struct attempt *a)
 {
     return a->ops->request_extra != NULL ? a->ops->request_extra(a->engine) : NULL;
+}
+
+/* After the requests of a phase: what ended it, where something did. */
+static pj_status load_ended(struct attempt *a, pj_status status, const struct pji_jsonl *lines,
+                            const struct pji_load_result *load)
+{
+    bool doubt = load->n_failed > 0 || status == PJ_EPEER;
+    enum pji_watch_cause cause =
+        doubt ? pji_watch_sleep(&a->watch, ENGINE_LAST_WORD_NS) : pji_watch_cause(&a->watch);
+    if (cause != PJI_WATCH_NONE && cause != PJI_WATCH_TIMER)
+        return stopped(a, cause);
+    if (status == PJ_OK)
+        return PJ_OK;
+    const char *broken = lines != NULL && lines->failure != NULL ? lines->failure : "load";
+    return ends(a, status == PJ_ENOSPC ? "disk" : broken);
 }
 
 /* Warm-up: passes over the first task's items until the time is over; then in-flight requests
@@ -327,12 +345,12 @@ static pj_status warm_up(struct attempt *a)
     } while (status == PJ_OK);
     phase->end_ns = pji_clock_ns(CLOCK_MONOTONIC);
     pji_watch_close(&until);
-    enum pji_watch_cause cause = pji_watch_cause(&a->watch);
-    if (cause != PJI_WATCH_NONE)
-        return stopped(a, cause);
-    if (status != PJ_ECANCELED)
-        return ends(a, status == PJ_ENOSPC ? "disk" : "load");
-    pji_error_clear(&a->error); /* the time being over is what was wanted */
+    if (status == PJ_ECANCELED)
+        status = PJ_OK; /* the time being over is what was wanted */
+    status = load_ended(a, status, plan.lines, &phase->load);
+    if (status != PJ_OK)
+        return status;
+    pji_error_clear(&a->error);
     return PJ_OK;
 }
 
@@ -351,18 +369,11 @@ static pj_status measure_task(struct attempt *a, const struct pji_workload_task 
     pji_metering_mark(a->metering);
     status = pji_load_run(&plan, &phase->load, &a->error);
     pji_metering_mark(a->metering);
-    pji_surroundings_end(&a->surroundings, a->metering, a->ops->alive_fd(a->engine) >= 0,
+    pji_surroundings_end(&a->surroundings, a->metering, pji_engine_alive_fd(a->ops, a->engine) >= 0,
                          &phase->around);
     phase->start_ns = phase->load.start_ns;
     phase->end_ns = phase->load.end_ns;
-    enum pji_watch_cause cause = phase->load.n_failed > 0
-                                     ? pji_watch_sleep(&a->watch, ENGINE_LAST_WORD_NS)
-                                     : pji_watch_cause(&a->watch);
-    if (cause != PJI_WATCH_NONE && cause != PJI_WATCH_TIMER)
-        return stopped(a, cause);
-    if (status != PJ_OK)
-        return ends(a, status == PJ_ENOSPC ? "disk" : "load");
-    return PJ_OK;
+    return load_ended(a, status, plan.lines, &phase->load);
 }
 
 static pj_status measure_command(struct attempt *a)
@@ -437,7 +448,7 @@ static void teardown(struct attempt *a, bool ok)
     if (a->engine_up && a->ops->facts != NULL)
         (void)a->ops->facts(a->engine, put_fact, a, &fact_error);
     if (a->engine_up) {
-        pji_watch_remove(&a->watch, a->ops->alive_fd(a->engine));
+        pji_watch_remove(&a->watch, pji_engine_alive_fd(a->ops, a->engine));
         if (a->ops->stop(a->engine, &stop_error) != PJ_OK) {
             pji_error_set(&a->error, stop_error.code, stop_error.sys_errno, "%s", stop_error.text);
             (void)ends(a, "engine_stop");

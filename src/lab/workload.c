@@ -5,6 +5,7 @@
 #include "core/json.h"
 #include "core/prng.h"
 #include "core/str.h"
+#include "lab/program.h"
 #include "lab/shots.h"
 
 #include <stdio.h>
@@ -70,6 +71,8 @@ static pj_status read_task(struct pji_workload_task *task, const struct pji_stud
         if (status != PJ_OK)
             pji_error_prefix(err, "%s:%zu", path, task->items.items[i].line);
     }
+    if (status == PJ_OK && study->engine->lines != NULL)
+        status = pji_program_members(task, err);
     if (status == PJ_OK)
         status = make_choices(task, err);
     if (status == PJ_OK)
@@ -124,6 +127,9 @@ void pji_workload_fini(struct pji_workload *workload)
         struct pji_workload_task *task = &workload->tasks[i];
         for (size_t j = 0; task->prompts != NULL && j < task->items.n; j++)
             free(task->prompts[j]);
+        for (size_t j = 0; task->members != NULL && j < task->items.n; j++)
+            free(task->members[j]);
+        free(task->members);
         free(task->prompts);
         for (size_t j = 0; j < task->n_choices; j++)
             free(task->choices[j]);
@@ -220,6 +226,7 @@ static void make_spec(struct pji_task_run *run, size_t i)
     run->specs[i] = (struct pji_request_spec){
         .item = task->items.items[run->items[i]].id,
         .prompt = run->prompts != NULL ? run->prompts[run->items[i]] : task->prompts[run->items[i]],
+        .members = task->members != NULL ? task->members[run->items[i]] : NULL,
         .api = run->values.api,
         .max_tokens = run->values.max_tokens,
         .ignore_eos = run->values.ignore_eos,

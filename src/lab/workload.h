@@ -18,6 +18,7 @@ struct pji_workload_task {
     const struct pji_task_spec *spec; /* borrowed from the study */
     struct pji_items items;
     char **prompts; /* rendered, one for each item */
+    char **members; /* what a program gets of each item (program.h); NULL: a server is asked */
     char **choices; /* as in the study, or the distinct gold labels */
     size_t n_choices;
     const struct pji_times *times; /* of the workload */

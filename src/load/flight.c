@@ -227,6 +227,8 @@ static char *clean_sentence(const char *sentence, const char *key, struct pj_err
 static pj_status fill_record(struct pji_flight *f, struct pj_error *err)
 {
     struct pji_request_record *r = f->record;
+    const struct pji_endpoint *endpoint = f->run->plan->endpoint;
+    const char *bearer = endpoint ? endpoint->bearer : NULL;
     if (f->text.len > 0 && !(r->text = pji_dupn(f->text.text, f->text.len, err)))
         return PJ_ENOMEM;
     if (f->reasoning.len > 0 &&
@@ -239,13 +241,12 @@ static pj_status fill_record(struct pji_flight *f, struct pj_error *err)
         memcpy(r->token_ns, f->token_ns, f->n_tokens * sizeof *r->token_ns);
         r->n_tokens = f->n_tokens;
     }
-    if (f->problem.code &&
-        !(r->error = clean_sentence(f->problem.text, f->run->plan->endpoint->bearer, err)))
+    if (f->problem.code && !(r->error = clean_sentence(f->problem.text, bearer, err)))
         return PJ_ENOMEM;
     return PJ_OK;
 }
 
-static void land(struct pji_flight *f, int64_t t_ns)
+void pji_flight_land(struct pji_flight *f, int64_t t_ns)
 {
     struct pji_request_record *r = f->record;
     if (f->problem.code == PJ_ENOMEM)
@@ -264,7 +265,7 @@ static void on_done(void *context, long http_status, const char *error, int64_t 
     struct pji_flight *f = context;
     f->record->http_status = http_status;
     judge(f, error);
-    land(f, t_ns);
+    pji_flight_land(f, t_ns);
     /* one for one: a run that is behind schedule takes up free connections before it opens more */
     pji_run_send_due(f->run, t_ns, 1);
 }
@@ -273,12 +274,12 @@ void pji_flight_abandon(struct pji_flight *f, const char *why)
 {
     if (!f->problem.code)
         (void)pji_fail(&f->problem, PJ_ETIMEOUT, "%s", why);
-    land(f, pji_http_now_ns(f->run->http));
+    pji_flight_land(f, pji_now_ns(&f->run->platform));
 }
 
 /* ---- the start ---- */
 
-static void begin(struct pji_flight *f, size_t spec, int64_t scheduled_ns)
+void pji_flight_begin(struct pji_flight *f, size_t spec, int64_t scheduled_ns)
 {
     f->record = &f->run->result->records[spec];
     f->record->stream = f->stream;
@@ -299,7 +300,7 @@ void pji_flight_send(struct pji_flight *f, size_t spec, int64_t scheduled_ns)
 {
     struct pji_run *run = f->run;
     const struct pji_load_plan *plan = run->plan;
-    begin(f, spec, scheduled_ns);
+    pji_flight_begin(f, spec, scheduled_ns);
     pji_body_add(&f->body, plan->endpoint, spec_of(f), &run->extras);
     pj_status status = pji_str_ok(&f->body, &f->problem);
     struct pji_http_request request = {.method = "POST",
@@ -315,5 +316,5 @@ void pji_flight_send(struct pji_flight *f, size_t spec, int64_t scheduled_ns)
     if (!status)
         status = pji_http_start(run->http, &request, &f->record->sent_ns, &f->problem);
     if (status)
-        land(f, pji_http_now_ns(run->http));
+        pji_flight_land(f, pji_now_ns(&run->platform));
 }

@@ -17,7 +17,7 @@
 #ifndef PJI_LOAD_LOAD_H
 #define PJI_LOAD_LOAD_H
 
-#include "core/str.h"
+#include "core/json.h"
 #include "net/http.h"
 
 #include <stdint.h>
@@ -32,8 +32,10 @@ struct pji_endpoint {
 };
 
 struct pji_request_spec {
-    const char *item;   /* item id, for the record */
-    const char *prompt; /* rendered prompt (completions) or user message (chat) */
+    const char *item;    /* item id, for the record */
+    const char *prompt;  /* rendered prompt (completions) or user message (chat) */
+    const char *members; /* lines: what the program gets beside id and prompt, as the members of a
+                            JSON object ("task":"…","item":{…}); NULL: nothing */
     enum pji_api api;
     int64_t max_tokens; /* 0: not sent, the server decides */
     bool ignore_eos;    /* fixed output length (vLLM and llama.cpp know "ignore_eos") */
@@ -45,6 +47,13 @@ struct pji_request_spec {
                            (prompt cache off: {"cache_prompt": false}). They win over the fields
                            above, but "prompt", "messages", "stream", "stream_options" and "n" are
                            refused: the records rest on them. */
+};
+
+/* What one answer of a program says that it contains: 65536 of "pixel". */
+enum { PJI_COUNT_NAME = 32, PJI_COUNTS = 8 };
+struct pji_count {
+    char name[PJI_COUNT_NAME];
+    double value;
 };
 
 struct pji_request_record {
@@ -59,10 +68,15 @@ struct pji_request_record {
     char *error;       /* NULL when it succeeded, owned */
     int64_t *token_ns; /* arrival of every chunk with text, owned; equal stamps: one read */
     size_t n_tokens;
+    struct pji_count *counts; /* owned; NULL: none */
+    size_t n_counts;
 };
+
+struct pji_jsonl;
 
 struct pji_load_plan {
     const struct pji_endpoint *endpoint;
+    struct pji_jsonl *lines; /* the requests go to this program instead; NULL: to the endpoint */
     const struct pji_request_spec *specs;
     size_t n;
     int64_t concurrency;        /* closed loop: requests in flight; 0: open loop by due_ns */
@@ -89,7 +103,8 @@ struct pji_load_result {
 
 /* Runs the plan on the calling thread. The result is valid (to be freed) also after a failure.
  * PJ_ECANCELED: stop_fd; PJ_ETIMEOUT: deadline_ns passed, and what was in flight has the error
- * "deadline: …"; PJ_ENOSPC: everything was run, but the spool is cut off; PJ_EINVAL: the plan is
+ * "deadline: …"; PJ_EPEER: the program broke the protocol or ended (plan->lines->failure says the
+ * kind); PJ_ENOSPC: everything was run, but the spool is cut off; PJ_EINVAL: the plan is
  * wrong, nothing was sent. Failed requests are not a failure of the run. */
 pj_status pji_load_run(const struct pji_load_plan *plan, struct pji_load_result *result,
                        struct pj_error *err);

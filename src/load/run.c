@@ -32,10 +32,10 @@ static pj_status check_plan(const struct pji_load_plan *plan, struct pj_error *e
     for (size_t i = 1; plan->due_ns && i < plan->n; i++)
         if (plan->due_ns[i] < plan->due_ns[i - 1])
             return pji_fail(err, PJ_EINVAL, "request %zu is due before request %zu", i, i - 1);
-    if (plan->n > 0 && (!plan->endpoint || !plan->endpoint->base_url))
+    if (plan->n > 0 && !plan->lines && (!plan->endpoint || !plan->endpoint->base_url))
         return pji_fail(err, PJ_EINVAL, "a load needs a server to send requests to");
     for (size_t i = 0; i < plan->n; i++)
-        if (!plan->specs[i].prompt)
+        if (!plan->specs[i].prompt && !plan->lines)
             return pji_fail(err, PJ_EINVAL, "item '%s' has no prompt",
                             plan->specs[i].item ? plan->specs[i].item : "");
     return PJ_OK;
@@ -77,13 +77,14 @@ static pj_status prepare(struct pji_run *run, struct pj_error *err)
         r->spec = i;
         r->prompt_tokens = r->cached_tokens = r->output_tokens = -1;
     }
-    status = pji_http_open(&run->http, err);
+    status = plan->lines ? pji_talk_open(run, err) : pji_http_open(&run->http, err);
     return status ? status : pji_spool_open(&run->spool, plan->spool_path, err);
 }
 
 static void clean_up(struct pji_run *run)
 {
     pji_http_close(run->http);
+    pji_talk_close(run);
     for (size_t i = 0; i < run->n_flights; i++)
         pji_flight_free(run->flights[i]);
     free(run->flights);
@@ -139,7 +140,10 @@ void pji_run_send_due(struct pji_run *run, int64_t now_ns, int most)
         if (!f)
             return;
         size_t spec = run->next++;
-        pji_flight_send(f, spec, due_ns);
+        if (run->talk)
+            pji_talk_send(f, spec, due_ns);
+        else
+            pji_flight_send(f, spec, due_ns);
         if (result->start_ns == 0)
             result->start_ns = result->records[spec].sent_ns;
     }
@@ -182,7 +186,7 @@ static pj_status drive(struct pji_run *run, struct pj_error *err)
 {
     const struct pji_load_plan *plan = run->plan;
     for (;;) {
-        int64_t now_ns = pji_http_now_ns(run->http);
+        int64_t now_ns = pji_now_ns(&run->platform);
         if (plan->deadline_ns > 0 && now_ns >= plan->deadline_ns &&
             (in_flight(run) > 0 || run->next < plan->n))
             return pji_fail(err, PJ_ETIMEOUT,
@@ -193,8 +197,9 @@ static pj_status drive(struct pji_run *run, struct pj_error *err)
             return run->status;
         if (in_flight(run) == 0 && (run->next >= plan->n || run->stopping))
             return PJ_OK;
-        pj_status status =
-            pji_http_poll(run->http, wait_ns(run, now_ns), run->stopping ? -1 : plan->stop_fd, err);
+        int stop_fd = run->stopping ? -1 : plan->stop_fd;
+        pj_status status = run->talk ? pji_talk_poll(run, wait_ns(run, now_ns), stop_fd, err)
+                                     : pji_http_poll(run->http, wait_ns(run, now_ns), stop_fd, err);
         if (status < 0)
             return status;
         run->stopping = run->stopping || status == PJI_HTTP_WOKEN;
@@ -222,7 +227,7 @@ pj_status pji_load_run(const struct pji_load_plan *plan, struct pji_load_result 
     pj_status status = prepare(&run, run.err);
     if (!status) {
         int64_t cpu_ns = run.platform.ops->clock_ns(run.platform.context, PJI_CLOCK_THREAD);
-        run.zero_ns = pji_http_now_ns(run.http);
+        run.zero_ns = pji_now_ns(&run.platform);
         status = drive(&run, run.err);
         abandon_all(&run, status);
         result->client_cpu_ns =
@@ -246,6 +251,7 @@ void pji_load_result_fini(struct pji_load_result *result)
         free(r->reasoning);
         free(r->error);
         free(r->token_ns);
+        free(r->counts);
     }
     free(result->records);
     *result = (struct pji_load_result){0};

@@ -33,7 +33,8 @@ struct pji_flight {
 struct pji_run {
     const struct pji_load_plan *plan;
     struct pji_load_result *result;
-    struct pji_http *http;
+    struct pji_http *http; /* NULL: talk */
+    struct pji_talk *talk; /* NULL: http */
     struct pji_platform platform;
     char *completions_url, *chat_url;
     struct pji_extras extras;
@@ -55,6 +56,10 @@ pj_status pji_flight_new(struct pji_flight **out, struct pji_run *run, int64_t s
 void pji_flight_free(struct pji_flight *flight);
 /* Sends spec number `spec`. Failures become the record's error (pji_run_landed was called then). */
 void pji_flight_send(struct pji_flight *flight, size_t spec, int64_t scheduled_ns);
+/* Forgets the request before and takes up this one. */
+void pji_flight_begin(struct pji_flight *flight, size_t spec, int64_t scheduled_ns);
+/* The request going on has ended; what is in the slot becomes its record. */
+void pji_flight_land(struct pji_flight *flight, int64_t t_ns);
 /* Ends the request going on from our side; `why` is the error. */
 void pji_flight_abandon(struct pji_flight *flight, const char *why);
 
@@ -63,5 +68,15 @@ void pji_run_landed(struct pji_run *run, struct pji_flight *flight, int64_t t_ns
 /* run.c: sends what is due, at most so many requests. */
 void pji_run_send_due(struct pji_run *run, int64_t now_ns, int most);
 void pji_run_out_of_memory(struct pji_run *run);
+
+/* ---- talk.c: requests over the pipes of plan->lines, in the place of net/http.h ---- */
+
+pj_status pji_talk_open(struct pji_run *run, struct pj_error *err);
+/* What is unanswered then will be dropped when it comes. */
+void pji_talk_close(struct pji_run *run);
+void pji_talk_send(struct pji_flight *flight, size_t spec, int64_t scheduled_ns);
+/* As pji_http_poll; also ends requests whose time is over. */
+pj_status pji_talk_poll(struct pji_run *run, int64_t timeout_ns, int extra_fd,
+                        struct pj_error *err);
 
 #endif

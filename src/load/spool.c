@@ -87,7 +87,12 @@ void pji_spool_add(struct pji_spool *spool, const struct pji_load_plan *plan,
             pji_str_addc(out, ',');
         add_int(out, r->token_ns[i]);
     }
-    pji_str_addn(out, "]}\n", 3);
+    pji_str_addc(out, ']');
+    for (size_t i = 0; i < r->n_counts; i++) {
+        pji_str_addf(out, "%s\"%s\":", i > 0 ? "," : ",\"counts\":{", r->counts[i].name);
+        pji_str_add_num(out, r->counts[i].value);
+    }
+    pji_str_add(out, r->n_counts > 0 ? "}}\n" : "}\n");
 }
 
 static void give_up(struct pji_spool *spool)

@@ -24,6 +24,9 @@ static const char text[] = "engines:\n"
                            "    run: [[sort, /data/words], [true]]\n"
                            "  - kind: command\n"
                            "    run: {sorted: [sort, -n]}\n"
+                           "  - kind: command\n"
+                           "    run: [[segment, --fast]]\n"
+                           "    protocol: [jsonl]\n"
                            "tasks: {boolq: /data/boolq.jsonl, near: near.jsonl}\n";
 
 struct world {
@@ -165,6 +168,29 @@ static void test_one_refused_setting_refuses_all(void **state)
     close_world(&w);
 }
 
+/* A program that answers items is another thing to allow than one that runs once. */
+static void test_protocol(void **state)
+{
+    (void)state;
+    struct world w;
+    struct pj_error err = {0};
+    open_world(&w, text);
+    struct pji_setting s[2] = {setting("run", "segment", "--fast"),
+                               setting("protocol", "jsonl", NULL)};
+    assert_int_equal(pji_policy_allow(&w.policy, "command", s, 2, &err), PJ_OK);
+    assert_string_equal(s[0].values[0], "segment");
+    drop(&s[0]);
+    s[0] = setting("run", "segment", "--slow");
+    assert_int_equal(pji_policy_allow(&w.policy, "command", s, 2, &err), PJ_EACCESS);
+    drop(&s[0]);
+    s[0] = setting("run", "sort", "/data/words"); /* allowed without the protocol only */
+    assert_int_equal(pji_policy_allow(&w.policy, "command", s, 2, &err), PJ_EACCESS);
+    assert_int_equal(pji_policy_allow(&w.policy, "command", s, 1, &err), PJ_OK);
+    drop(&s[0]);
+    drop(&s[1]);
+    close_world(&w);
+}
+
 static pj_status items(const struct world *w, const char *path, char **out)
 {
     struct pj_error err = {0};
@@ -225,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_other_words_are_refused),
         cmocka_unit_test(test_numbers_name_no_file),
         cmocka_unit_test(test_one_refused_setting_refuses_all),
+        cmocka_unit_test(test_protocol),
         cmocka_unit_test(test_items_are_ours),
         cmocka_unit_test(test_examples_are_ours),
     };

@@ -1,8 +1,10 @@
-/* What every kind of engine promises (engine/engine.h), checked on each with the stub server. A new
- * kind that serves requests adds a row to `served`.
+/* What every kind of engine promises (engine/engine.h), checked on each: servers with the stub
+ * server, a program that answers items with a small shell script. A new kind that serves requests
+ * adds a row to `served`.
  */
 #include "actor.h"
 #include "bench.h"
+#include "load/load.h"
 #include "net/http.h"
 #include "stub_process.h"
 
@@ -30,10 +32,11 @@ struct stage {
 
 /* How a kind is given a server with these options; `none`: a server that never serves. */
 struct served {
-    const char *kind;
+    const char *kind, *protocol; /* protocol NULL: none */
     void (*give)(struct stage *stage, const char *const *options);
     void (*give_none)(struct stage *stage);
-    bool ours; /* we start and stop it */
+    bool ours;                        /* we start and stop it */
+    const char *misspelt, *suggested; /* a setting that it does not know, and the one meant */
 };
 
 static void give_llamacpp(struct stage *s, const char *const *options)
@@ -87,16 +90,42 @@ static void give_openai_none(struct stage *s)
     stub_close(&s->stub); /* now nobody listens there */
 }
 
+/* Ids are counted from 1, so a shell can answer without reading JSON. */
+static void give_program(struct stage *s, const char *const *options)
+{
+    (void)options;
+    bench_set_list(
+        &s->bench, "run",
+        (const char *const[]){"sh", "-c",
+                              "echo '{\"ready\":true,\"model\":\"counter\"}'; i=0; while "
+                              "read -r l; do i=$((i+1)); echo "
+                              "\"{\\\"id\\\":$i,\\\"output\\\":\\\"yes\\\"}\"; done",
+                              NULL});
+    bench_set(&s->bench, "protocol", "jsonl");
+}
+
+static void give_program_none(struct stage *s)
+{
+    bench_set_list(&s->bench, "run", (const char *const[]){"sleep", "1000", NULL});
+    bench_set(&s->bench, "protocol", "jsonl");
+}
+
 static const struct served served[] = {
-    {"llamacpp", give_llamacpp, give_llamacpp_none, true},
-    {"vllm", give_vllm, give_vllm_none, true},
-    {"openai", give_openai, give_openai_none, false},
+    {"llamacpp", NULL, give_llamacpp, give_llamacpp_none, true, "modle", "model"},
+    {"vllm", NULL, give_vllm, give_vllm_none, true, "modle", "model"},
+    {"openai", NULL, give_openai, give_openai_none, false, "modle", "model"},
+    {"command", "jsonl", give_program, give_program_none, true, "protocoll", "protocol"},
 };
 
 static void set_up(struct stage *s, const struct served *kind)
 {
     *s = (struct stage){0};
     bench_open(&s->bench, kind->kind);
+    if (kind->protocol != NULL) {
+        free(s->bench.state);
+        s->bench.ops = pji_engine_speaking(kind->kind, kind->protocol);
+        s->bench.state = calloc(1, s->bench.ops->state_size);
+    }
 }
 
 static void tear_down(struct stage *s)
@@ -107,6 +136,34 @@ static void tear_down(struct stage *s)
         stub_close(&s->stub);
     assert_int_equal(actor_left(s->bench.mark), 0);
     bench_close(&s->bench);
+}
+
+/* Three requests, two at a time, through whatever way this engine is asked. */
+static void assert_works(struct stage *s)
+{
+    const struct pji_engine_ops *ops = s->bench.ops;
+    struct pji_request_spec specs[3] = {{.item = "a", .prompt = "one"},
+                                        {.item = "b", .prompt = "two"},
+                                        {.item = "c", .prompt = "three"}};
+    struct pji_load_result result;
+    struct pj_error err = {0};
+    for (size_t i = 0; i < 3; i++)
+        specs[i].max_tokens = 4;
+    struct pji_load_plan plan = {.endpoint =
+                                     ops->endpoint != NULL ? ops->endpoint(s->bench.state) : NULL,
+                                 .lines = ops->lines != NULL ? ops->lines(s->bench.state) : NULL,
+                                 .specs = specs,
+                                 .n = 3,
+                                 .concurrency = 2,
+                                 .stop_fd = -1};
+    if (pji_load_run(&plan, &result, &err))
+        fail_msg("%s: %s", ops->kind, err.text);
+    for (size_t i = 0; i < 3; i++) {
+        assert_null(result.records[i].error);
+        assert_non_null(result.records[i].text);
+        assert_true(result.records[i].last_token_ns >= result.records[i].sent_ns);
+    }
+    pji_load_result_fini(&result);
 }
 
 static bool answers(const char *base_url)
@@ -134,14 +191,21 @@ static void test_serves_and_stops(void **state)
         kind->give(&s, (const char *const[]){NULL});
         assert_int_equal(bench_check(&s.bench), PJ_OK);
         bench_must_start(&s.bench);
-        const struct pji_endpoint *endpoint = s.bench.ops->endpoint(s.bench.state);
-        snprintf(base_url, sizeof base_url, "%s", endpoint->base_url);
-        assert_non_null(endpoint->model);
-        assert_true(answers(base_url));
-        assert_null(s.bench.ops->remote_reason(s.bench.state));
+        assert_works(&s);
+        base_url[0] = '\0';
+        if (s.bench.ops->endpoint != NULL) {
+            const struct pji_endpoint *endpoint = s.bench.ops->endpoint(s.bench.state);
+            snprintf(base_url, sizeof base_url, "%s", endpoint->base_url);
+            assert_non_null(endpoint->model);
+            assert_true(answers(base_url));
+        }
+        assert_true(s.bench.ops->remote_reason == NULL ||
+                    s.bench.ops->remote_reason(s.bench.state) == NULL);
         assert_int_equal(s.bench.processes, kind->ours ? 2 : 0);
+        assert_int_equal(pji_engine_alive_fd(s.bench.ops, s.bench.state) >= 0, kind->ours);
         assert_int_equal(bench_stop(&s.bench), PJ_OK);
-        assert_int_equal(answers(base_url), !kind->ours);
+        if (base_url[0] != '\0')
+            assert_int_equal(answers(base_url), !kind->ours);
         tear_down(&s);
     }
 }
@@ -159,8 +223,11 @@ static void test_says_what_it_is(void **state)
         bench_facts(&s.bench);
         assert_string_equal(bench_fact(&s.bench, "engine.kind"), kind->kind);
         assert_string_not_equal(bench_fact(&s.bench, "model.id"), "");
-        assert_int_equal(s.bench.ops->scrape(s.bench.state, &text, &s.bench.err), PJ_OK);
-        assert_non_null(strstr(text, "# TYPE"));
+        assert_int_equal(s.bench.ops->scrape == NULL, s.bench.ops->lines != NULL);
+        if (s.bench.ops->scrape != NULL) {
+            assert_int_equal(s.bench.ops->scrape(s.bench.state, &text, &s.bench.err), PJ_OK);
+            assert_non_null(strstr(text, "# TYPE"));
+        }
         free(text);
         tear_down(&s);
     }
@@ -242,10 +309,13 @@ static void test_refuses_an_unknown_setting(void **state)
         struct stage s;
         set_up(&s, kind);
         kind->give(&s, (const char *const[]){NULL});
-        bench_set(&s.bench, "modle", "x");
+        char unknown[80], meant[80];
+        snprintf(unknown, sizeof unknown, "unknown engine setting '%s'", kind->misspelt);
+        snprintf(meant, sizeof meant, "did you mean '%s'?", kind->suggested);
+        bench_set(&s.bench, kind->misspelt, "x");
         assert_int_equal(bench_check(&s.bench), PJ_EINVAL);
-        assert_non_null(strstr(s.bench.err.text, "unknown engine setting 'modle'"));
-        assert_non_null(strstr(s.bench.err.text, "did you mean 'model'?"));
+        assert_non_null(strstr(s.bench.err.text, unknown));
+        assert_non_null(strstr(s.bench.err.text, meant));
         assert_int_equal(bench_start(&s.bench), PJ_EINVAL);
         tear_down(&s);
     }
@@ -259,6 +329,9 @@ static void test_stop_without_start(void **state)
     for (; *table != NULL; table++) {
         struct bench bench;
         bench_open(&bench, (*table)->kind);
+        free(bench.state);
+        bench.ops = *table;
+        bench.state = calloc(1, (*table)->state_size);
         assert_int_equal(bench_check(&bench), PJ_EINVAL); /* every kind needs something */
         assert_int_equal(bench_stop(&bench), PJ_OK);
         assert_int_equal(actor_left(bench.mark), 0);
@@ -273,17 +346,22 @@ static void test_table(void **state)
     size_t n = 0;
     for (; table[n] != NULL; n++) {
         const struct pji_engine_ops *ops = table[n];
-        assert_ptr_equal(pji_engine_find(ops->kind), ops);
+        if (ops->protocol == NULL)
+            assert_ptr_equal(pji_engine_find(ops->kind), ops);
+        else
+            assert_ptr_equal(pji_engine_speaking(ops->kind, ops->protocol), ops);
         assert_true(ops->state_size > 0);
         assert_true(ops->about != NULL && ops->keys != NULL && ops->keys[0] != NULL);
         assert_true(ops->check != NULL && ops->start != NULL && ops->stop != NULL &&
-                    ops->facts != NULL && ops->scrape != NULL && ops->alive_fd != NULL &&
-                    ops->remote_reason != NULL);
+                    ops->facts != NULL);
+        /* exactly one way to be asked */
+        assert_int_equal((ops->run != NULL) + (ops->endpoint != NULL) + (ops->lines != NULL), 1);
         assert_int_equal(ops->is_command, ops->run != NULL);
-        assert_int_equal(ops->is_command, ops->endpoint == NULL);
     }
     assert_true(n >= 3);
     assert_null(pji_engine_find("vllmm"));
+    assert_null(pji_engine_speaking("command", "xml"));
+    assert_null(pji_engine_speaking("vllm", "jsonl"));
 }
 
 int main(int argc, char **argv)

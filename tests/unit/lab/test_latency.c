@@ -109,6 +109,26 @@ static void nothing_is_padded(void **state)
     near(&f, "tokens_per_chunk", 2);
 }
 
+/* An answer that came as a whole has an end and no first token: it keeps no limit on that. */
+static void whole_answers(void **state)
+{
+    (void)state;
+    struct pji_request_record r = request(-1);
+    struct figures f;
+    r.first_token_ns = 0;
+    r.n_tokens = 0;
+    r.token_ns = NULL;
+    run(&r, 1, &(struct pji_slo){.e2e_ns = 140 * MS}, &f);
+    near(&f, "e2e_s", 0.090);
+    near(&f, "e2e_sched_s", 0.140);
+    near(&f, "slo_met_share", 1);
+    assert_true(isnan(get(&f, "ttft_s")) && isnan(get(&f, "itl_s")) && isnan(get(&f, "tpot_s")));
+    run(&r, 1, &(struct pji_slo){.e2e_ns = 139 * MS}, &f);
+    near(&f, "slo_met_share", 0);
+    run(&r, 1, &(struct pji_slo){.ttft_ns = 1000 * MS}, &f);
+    near(&f, "slo_met_share", 0);
+}
+
 /* All text in one read: the time per token was not seen, and is not 0. */
 static void one_read_has_no_tpot(void **state)
 {
@@ -194,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_of_one_request),
         cmocka_unit_test(nothing_is_padded),
+        cmocka_unit_test(whole_answers),
         cmocka_unit_test(one_read_has_no_tpot),
         cmocka_unit_test(failed_requests_are_never_fast),
         cmocka_unit_test(limits_count_from_the_schedule),

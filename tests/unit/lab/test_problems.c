@@ -13,10 +13,11 @@
 #include <cmocka.h>
 #include <string.h>
 
-#define HEAD  "study: x\nfactors: {size: [1B, 3B]}\nrepetitions: 2\n"
-#define CMD   "engine: {kind: command, run: [echo, $size]}\n"
-#define SERVE "engine: {kind: openai, base_url: 'http://127.0.0.1:1/v1'}\nload: {kind: closed}\n"
-#define TASK  "task: {items: i.jsonl}\n"
+#define HEAD    "study: x\nfactors: {size: [1B, 3B]}\nrepetitions: 2\n"
+#define CMD     "engine: {kind: command, run: [echo, $size]}\n"
+#define SERVE   "engine: {kind: openai, base_url: 'http://127.0.0.1:1/v1'}\nload: {kind: closed}\n"
+#define TASK    "task: {items: i.jsonl}\n"
+#define PROGRAM "engine: {kind: command, run: [x, $size], protocol: jsonl}\nload: {kind: closed}\n"
 
 struct row {
     const char *text;  /* the file */
@@ -127,6 +128,21 @@ static const struct row rows[] = {
     /* load and task */
     {HEAD CMD "load: {kind: closed}\n", "5:7", "load has no meaning for engine kind 'command'"},
     {HEAD CMD TASK, "5:7", "task has no meaning"},
+    {HEAD CMD TASK, "5:7", "one that answers items says protocol: jsonl"},
+    {HEAD "engine: {kind: command, run: [x], protocol: json}\n" TASK, "4:45",
+     "unknown protocol 'json'"},
+    {HEAD "engine: {kind: command, run: [x], protocol: $size}\n" TASK, "4:45",
+     "unknown protocol '$size'"},
+    {HEAD "engine: {kind: openai, protocol: jsonl}\nload: {kind: closed}\n" TASK, "4:24",
+     "unknown key 'protocol'"},
+    {HEAD PROGRAM "task: {items: i.jsonl, max_tokens: 3}\n", "6:36",
+     "max_tokens has no meaning for engine kind 'command': its program gets the item alone"},
+    {HEAD PROGRAM "task: {items: i.jsonl, shots: 3, examples: e, gold: g}\n", "6:31",
+     "examples need a prompt to stand before"},
+    {HEAD PROGRAM "task: [{name: a, items: i}, {name: b, items: i, api: chat}]\n", "6:54",
+     "api has no meaning"},
+    {HEAD "engine: {kind: command, run: [x], protocol: jsonl}\nload: {slo: {tpot: 1s}}\n" TASK,
+     "5:20", "tpot has no meaning"},
     {HEAD "engine: {kind: openai, base_url: 'http://h/v1'}\n" TASK, "1:1", "'load' is missing"},
     {HEAD SERVE, "1:1", "'task' is missing"},
     {HEAD "engine: {kind: openai, base_url: 'http://h/v1'}\nload: {kind: open}\n" TASK, "5:14",
