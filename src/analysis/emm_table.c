@@ -3,6 +3,7 @@
 
 #include "analysis/layout.h"
 #include "core/array.h"
+#include "core/num.h"
 #include "core/str.h"
 #include "stats/adjust.h"
 
@@ -12,28 +13,84 @@
 
 struct context {
     const struct pji_emm_table *table;
-    struct pji_matrix rows; /* one for each marginal mean, the factor varying fastest */
-    size_t k;               /* levels of the factor */
-    size_t blocks;          /* combinations of the by-factors */
+    struct pji_emm_cells cells;
+    size_t *block;  /* of each mean, the first mean with the same levels of the by-factors */
+    size_t *member; /* the means of the block at hand */
+    size_t members;
     json_t *omitted;
 };
 
-static const char *level(const struct context *c, size_t variable, size_t index)
+/* a covariate that stands for two groups is named by its values */
+static void add_level(const struct context *c, size_t variable, size_t index, struct pji_str *out)
 {
-    return c->table->model->level[variable][index];
+    const struct pji_model *m = c->table->model;
+    char text[PJI_NUM_TEXT];
+    if (m->terms.variable[variable].code) {
+        pji_str_add(out, m->level[variable][index]);
+        return;
+    }
+    pji_num_format(m->grid.value[variable][index], text);
+    pji_str_add(out, text);
 }
 
-/* "a,b": levels of the by-factors in a block */
-static void add_block(const struct context *c, size_t block, struct pji_str *out)
+static size_t level_of(const struct context *c, size_t mean, size_t variable)
 {
-    const struct pji_model_spec *spec = c->table->spec;
-    for (size_t i = 0; i < spec->bys; i++) {
-        size_t v = spec->by[i];
-        size_t levels = c->table->model->terms.variable[v].levels;
+    for (size_t k = 0; k < c->cells.keys; k++) {
+        if (c->cells.key[k] == variable)
+            return c->cells.level[mean * c->cells.keys + k];
+    }
+    return 0;
+}
+
+static bool is_by(const struct context *c, size_t variable)
+{
+    for (size_t i = 0; i < c->cells.bys; i++) {
+        if (c->cells.by[i] == variable)
+            return true;
+    }
+    return false;
+}
+
+/* "a,b": levels of the by-factors of a block */
+static void add_block(const struct context *c, size_t mean, struct pji_str *out)
+{
+    for (size_t i = 0; i < c->cells.bys; i++) {
         if (i > 0)
             pji_str_addc(out, ',');
-        pji_str_add(out, level(c, v, block % levels));
-        block /= levels;
+        add_level(c, c->cells.by[i], level_of(c, mean, c->cells.by[i]), out);
+    }
+}
+
+/* are the levels of a variable in the block at hand all numbers? */
+static bool is_numeric(const struct context *c, size_t variable)
+{
+    struct pji_str text = {0};
+    bool numeric = true;
+    for (size_t i = 0; numeric && i < c->members; i++) {
+        double x;
+        pji_str_clear(&text);
+        add_level(c, variable, level_of(c, c->member[i], variable), &text);
+        numeric = !pji_num_parse(pji_str_text(&text), text.len, &x, NULL);
+    }
+    pji_str_fini(&text);
+    return numeric;
+}
+
+/* "3" or, where the factor brings what it is nested in, "3 llama": numbers of another variable are
+ * preceded by its name, as in emmeans */
+static void add_mean(const struct context *c, size_t mean, struct pji_str *out)
+{
+    bool first = true;
+    for (size_t k = 0; k < c->cells.keys; k++) {
+        size_t v = c->cells.key[k];
+        if (is_by(c, v))
+            continue;
+        if (!first)
+            pji_str_addc(out, ' ');
+        if (v != c->table->spec->factor && is_numeric(c, v))
+            pji_str_add(out, c->table->model->name[v]);
+        add_level(c, v, c->cells.level[mean * c->cells.keys + k], out);
+        first = false;
     }
 }
 
@@ -49,20 +106,22 @@ static void omit(const struct context *c, const char *part, const char *name, pj
 
 static pj_status means(const struct context *c, json_t *into, struct pj_error *err)
 {
-    double *l = pji_zalloc(c->rows.cols + 1, sizeof *l, err);
+    const struct pji_matrix *rows = &c->cells.rows;
+    double *l = pji_zalloc(rows->cols + 1, sizeof *l, err);
     if (!l)
         return PJ_ENOMEM;
     struct pji_str name = {0};
     pj_status rc = PJ_OK;
-    for (size_t i = 0; rc >= 0 && i < c->rows.rows; i++) {
+    for (size_t i = 0; rc >= 0 && i < rows->rows; i++) {
         struct pji_estimate e;
-        for (size_t j = 0; j < c->rows.cols; j++)
-            l[j] = pji_matrix_get(&c->rows, i, j);
+        for (size_t j = 0; j < rows->cols; j++)
+            l[j] = pji_matrix_get(rows, i, j);
         pji_str_clear(&name);
-        pji_str_add(&name, level(c, c->table->spec->factor, i % c->k));
-        if (c->table->spec->bys > 0)
-            pji_str_addc(&name, ',');
-        add_block(c, i / c->k, &name);
+        for (size_t k = 0; k < c->cells.keys; k++) {
+            if (k > 0)
+                pji_str_addc(&name, ',');
+            add_level(c, c->cells.key[k], c->cells.level[i * c->cells.keys + k], &name);
+        }
         rc = pji_estimate(c->table->fit, l, 0.95, &e, err);
         omit(c, "means", pji_str_text(&name), rc);
         if (rc < 0 || isnan(e.estimate))
@@ -80,31 +139,40 @@ static pj_status means(const struct context *c, json_t *into, struct pj_error *e
     return rc < 0 ? rc : PJ_OK;
 }
 
+/* "3.1 - 3 | BoolQ" */
 static void contrast_name(const struct context *c, enum pji_contrast kind, size_t index,
                           struct pji_str *out)
 {
     static const char *const degrees[] = {"linear",  "quadratic", "cubic",
                                           "quartic", "degree 5",  "degree 6"};
+    pji_str_clear(out);
     if (kind == PJI_CONTRAST_POLYNOMIAL) {
         pji_str_add(out, degrees[index]);
-        return;
+    } else {
+        size_t plus;
+        size_t minus;
+        pji_contrast_pair(kind, c->members, index, &plus, &minus);
+        add_mean(c, c->member[plus], out);
+        pji_str_add(out, " - ");
+        add_mean(c, c->member[minus], out);
     }
-    size_t plus;
-    size_t minus;
-    pji_contrast_pair(kind, c->k, index, &plus, &minus);
-    pji_str_addf(out, "%s - %s", level(c, c->table->spec->factor, plus),
-                 level(c, c->table->spec->factor, minus));
+    if (c->cells.bys > 0) {
+        pji_str_add(out, " | ");
+        add_block(c, c->member[0], out);
+    }
 }
 
 /* one contrast of the means of a block as a function of the coefficients */
-static void combine(const struct context *c, enum pji_contrast kind, size_t block, size_t index,
-                    double *weight, double *l)
+static void combine(const struct context *c, enum pji_contrast kind, size_t index, double *weight,
+                    double *l)
 {
-    pji_contrast_row(kind, c->k, index, weight);
-    for (size_t j = 0; j < c->rows.cols; j++) {
+    pji_contrast_row(kind, c->members, index, weight);
+    for (size_t j = 0; j < c->cells.rows.cols; j++) {
         l[j] = 0;
-        for (size_t i = 0; i < c->k; i++)
-            l[j] += weight[i] * pji_matrix_get(&c->rows, block * c->k + i, j);
+        for (size_t i = 0; i < c->members; i++) {
+            if (weight[i] != 0)
+                l[j] += weight[i] * pji_matrix_get(&c->cells.rows, c->member[i], j);
+        }
     }
 }
 
@@ -151,15 +219,14 @@ struct work {
 };
 
 static pj_status block_contrasts(const struct context *c, enum pji_contrast kind, const char *part,
-                                 size_t block, struct work *w, json_t *into, struct pj_error *err)
+                                 struct work *w, json_t *into, struct pj_error *err)
 {
-    size_t count = pji_contrast_count(kind, c->k);
+    size_t count = pji_contrast_count(kind, c->members);
     struct pji_str name = {0};
     pj_status rc = PJ_OK;
     for (size_t i = 0; rc >= 0 && i < count; i++) {
-        combine(c, kind, block, i, w->weight, w->l);
+        combine(c, kind, i, w->weight, w->l);
         rc = pji_estimate(c->table->fit, w->l, 0.95, &w->e[i], err);
-        pji_str_clear(&name);
         contrast_name(c, kind, i, &name);
         omit(c, part, pji_str_text(&name), rc);
     }
@@ -168,12 +235,7 @@ static pj_status block_contrasts(const struct context *c, enum pji_contrast kind
     for (size_t i = 0; rc >= 0 && i < count; i++) {
         if (isnan(w->e[i].estimate))
             continue;
-        pji_str_clear(&name);
         contrast_name(c, kind, i, &name);
-        if (c->table->spec->bys > 0) {
-            pji_str_add(&name, " | ");
-            add_block(c, block, &name);
-        }
         json_t *o = json_object();
         double adjusted[3] = {w->p[i], w->p[count + i], w->p[2 * count + i]};
         put_contrast(o, &w->e[i], adjusted);
@@ -184,18 +246,38 @@ static pj_status block_contrasts(const struct context *c, enum pji_contrast kind
     return rc < 0 ? rc : PJ_OK;
 }
 
-static pj_status contrasts(const struct context *c, enum pji_contrast kind, const char *part,
-                           json_t *out, struct pj_error *err)
+/* makes the block that begins at a mean the one at hand */
+static void take_block(struct context *c, size_t first)
 {
-    size_t count = pji_contrast_count(kind, c->k);
-    struct work w = {pji_zalloc(c->k + 1, sizeof(double), err),
-                     pji_zalloc(c->rows.cols + 1, sizeof(double), err),
-                     pji_zalloc(3 * count + 1, sizeof(double), err),
-                     pji_zalloc(count + 1, sizeof(struct pji_estimate), err)};
+    c->members = 0;
+    for (size_t i = first; i < c->cells.rows.rows; i++) {
+        if (c->block[i] == first)
+            c->member[c->members++] = i;
+    }
+}
+
+static pj_status contrasts(struct context *c, enum pji_contrast kind, const char *part, json_t *out,
+                           struct pj_error *err)
+{
+    size_t n = c->cells.rows.rows;
+    size_t most = pji_contrast_count(kind, n);
+    struct work w = {pji_zalloc(n + 1, sizeof(double), err),
+                     pji_zalloc(c->cells.rows.cols + 1, sizeof(double), err),
+                     pji_zalloc(3 * most + 1, sizeof(double), err),
+                     pji_zalloc(most + 1, sizeof(struct pji_estimate), err)};
     pj_status rc = w.weight && w.l && w.p && w.e ? PJ_OK : PJ_ENOMEM;
     json_t *into = json_object();
-    for (size_t block = 0; !rc && block < c->blocks; block++)
-        rc = block_contrasts(c, kind, part, block, &w, into, err);
+    bool compared = false;
+    for (size_t first = 0; !rc && first < n; first++) {
+        if (c->block[first] != first)
+            continue;
+        take_block(c, first);
+        rc = block_contrasts(c, kind, part, &w, into, err);
+        compared = compared || c->members > 1;
+    }
+    /* all that the factor is nested in is among the by-factors */
+    if (!rc && !compared)
+        omit(c, part, c->table->model->name[c->table->spec->factor], PJI_STATS_FEW);
     pji_put_object(out, part, into);
     free(w.weight);
     free(w.l);
@@ -204,26 +286,58 @@ static pj_status contrasts(const struct context *c, enum pji_contrast kind, cons
     return rc;
 }
 
+static bool same_block(const struct context *c, size_t a, size_t b)
+{
+    for (size_t i = 0; i < c->cells.bys; i++) {
+        if (level_of(c, a, c->cells.by[i]) != level_of(c, b, c->cells.by[i]))
+            return false;
+    }
+    return true;
+}
+
+static pj_status find_blocks(struct context *c, struct pj_error *err)
+{
+    size_t n = c->cells.rows.rows;
+    c->block = pji_zalloc(n + 1, sizeof *c->block, err);
+    c->member = pji_zalloc(n + 1, sizeof *c->member, err);
+    if (!c->block || !c->member)
+        return PJ_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        c->block[i] = 0;
+        while (!same_block(c, c->block[i], i))
+            c->block[i]++;
+    }
+    return PJ_OK;
+}
+
+static void fini(struct context *c)
+{
+    pji_emm_cells_fini(&c->cells);
+    free(c->block);
+    free(c->member);
+}
+
 pj_status pji_emm_table(const struct pji_emm_table *table, json_t **out, json_t *omitted,
                         struct pj_error *err)
 {
-    const struct pji_terms *terms = &table->model->terms;
     const struct pji_model_spec *spec = table->spec;
-    struct context c = {.table = table, .blocks = 1, .omitted = omitted};
-    size_t order[PJI_VARIABLES + 1] = {spec->factor};
-    if (spec->bys > PJI_VARIABLES || spec->factor >= terms->variables)
+    struct context c = {.table = table, .omitted = omitted};
+    if (spec->bys > PJI_VARIABLES || spec->factor >= table->model->terms.variables)
         return pji_fail(err, PJ_EINVAL, "marginal means of a factor that the model does not have");
-    for (size_t i = 0; i < spec->bys; i++)
-        order[i + 1] = spec->by[i];
-    pj_status rc =
-        pji_emm_rows(table->design, order, spec->bys + 1, &table->model->grid, &c.rows, err);
-    if (rc)
+    *out = NULL;
+    pj_status rc = pji_emm_cells_init(&c.cells, table->design, spec->factor, spec->by, spec->bys,
+                                      &table->model->grid, err);
+    if (rc < 0)
         return rc;
-    c.k = terms->variable[spec->factor].levels;
-    c.blocks = c.rows.rows / c.k;
     json_t *o = *out = json_object();
+    if (rc > 0) {
+        pji_omit(omitted, table->path, rc);
+        return PJ_OK;
+    }
+    rc = find_blocks(&c, err);
     json_t *all = json_object();
-    rc = means(&c, all, err);
+    if (!rc)
+        rc = means(&c, all, err);
     pji_put_object(o, "means", all);
     if (!rc)
         rc = contrasts(&c, PJI_CONTRAST_CONSECUTIVE, "consec", o, err);
@@ -231,6 +345,10 @@ pj_status pji_emm_table(const struct pji_emm_table *table, json_t **out, json_t 
         rc = contrasts(&c, PJI_CONTRAST_POLYNOMIAL, "poly", o, err);
     if (!rc && table->parts & PJI_TABLE_PAIRWISE)
         rc = contrasts(&c, PJI_CONTRAST_PAIRWISE, "pairwise", o, err);
-    pji_matrix_fini(&c.rows);
+    fini(&c);
+    if (rc < 0) {
+        json_decref(o);
+        *out = NULL;
+    }
     return rc;
 }

@@ -156,6 +156,8 @@ static pj_status mixed_row(const struct factorial *f, size_t term, json_t *o, st
     pj_status rc = mixed_init(&m, &f->model, err);
     if (rc)
         return rc;
+    pji_put(o, "var_group", m.lmm.var_group);
+    pji_put(o, "var_residual", m.lmm.var_residual);
     rc = pji_type3_rows(&m.design, m.lmm.kept, m.lmm.rank, term, &l, err);
     if (!rc)
         rc = pji_kenward_roger_test(&m.kr, &l, &test, err);
@@ -164,8 +166,6 @@ static pj_status mixed_row(const struct factorial *f, size_t term, json_t *o, st
         pji_put(o, "df1", test.num_df);
         pji_put(o, "df2_kr", test.den_df);
         pji_put(o, "p_kr", test.p);
-        pji_put(o, "var_group", m.lmm.var_group);
-        pji_put(o, "var_residual", m.lmm.var_residual);
     }
     pji_matrix_fini(&l);
     mixed_fini(&m);

@@ -43,15 +43,28 @@ static pj_status check(const struct pji_terms *m, struct pj_error *err)
     return PJ_OK;
 }
 
-static bool has_term(const struct pji_terms *m, uint32_t term)
+/* is the margin of a term in the span of the terms before it? */
+static bool has_margin(const struct pji_terms *m, size_t before, uint32_t margin)
 {
-    if (term == 0)
+    if (margin == 0)
         return true; /* an absent intercept is made up for by the first factor */
-    for (size_t t = 0; t < m->terms; t++) {
-        if (m->term[t] == term)
+    for (size_t t = 0; t < before; t++) {
+        if ((margin & ~m->term[t]) == 0)
             return true;
     }
     return false;
+}
+
+uint32_t pji_design_full(const struct pji_design *design, size_t term)
+{
+    const struct pji_terms *m = &design->model;
+    uint32_t full = 0;
+    for (size_t v = 0; v < m->variables; v++) {
+        uint32_t bit = UINT32_C(1) << v;
+        if (m->term[term] & bit && !has_margin(m, term, m->term[term] & ~bit))
+            full |= bit;
+    }
+    return full;
 }
 
 static void choose_coding(struct pji_design *d)
@@ -59,13 +72,13 @@ static void choose_coding(struct pji_design *d)
     const struct pji_terms *m = &d->model;
     bool open = !m->intercept;
     for (size_t t = 0; t < m->terms; t++) {
+        uint32_t full = pji_design_full(d, t);
         for (size_t v = 0; v < m->variables; v++) {
             uint32_t bit = UINT32_C(1) << v;
             if (!(m->term[t] & bit) || !m->variable[v].code)
                 continue;
             /* only a main effect can stand in for the intercept */
-            if (d->coding == PJI_CODING_INDICATOR || !has_term(m, m->term[t] & ~bit) ||
-                (open && m->term[t] == bit))
+            if (d->coding == PJI_CODING_INDICATOR || full & bit || (open && m->term[t] == bit))
                 d->full[t] |= bit;
             if (m->term[t] == bit)
                 open = false;

@@ -2,10 +2,10 @@
  *
  * A model is a list of terms, each a set of variables; a variable is a factor (codes) or a
  * covariate (numbers). Coding of a factor inside a term (J. M. Chambers and T. J. Hastie,
- * Statistical Models in S, 1992, section 2.4.1): k - 1 contrasts when the term without it is in the
- * model as well (the intercept counts as the empty term), an indicator for each level otherwise;
- * without an intercept the first factor of the first term that has one gets all its indicators. In
- * a term the first variable varies fastest.
+ * Statistical Models in S, 1992, section 2.4.1): k - 1 contrasts when a term before this one
+ * contains all its other variables (the intercept counts as the empty term), an indicator for each
+ * level otherwise; without an intercept the first factor of the first term that has one gets all
+ * its indicators. In a term the first variable varies fastest.
  */
 #ifndef PJI_STATS_DESIGN_H
 #define PJI_STATS_DESIGN_H
@@ -59,6 +59,10 @@ struct pji_point {
 
 /* The row of the design at a point: row has x.cols elements. */
 void pji_design_row(const struct pji_design *design, const struct pji_point *point, double *row);
+
+/* The variables of a term, covariates included, whose margin no term before it contains: factors
+ * among them are coded by all of their levels. A missing intercept does not count here. */
+uint32_t pji_design_full(const struct pji_design *design, size_t term);
 
 /* The term of a column, terms when it is the intercept. */
 size_t pji_design_term(const struct pji_design *design, size_t column);

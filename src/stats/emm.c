@@ -110,6 +110,10 @@ pj_status pji_estimate(const struct pji_estimator *fit, const double *l, double 
     *out = (struct pji_estimate){none, none, none, none, none, none, none};
     if (!(level > 0 && level < 1))
         return pji_fail(err, PJ_EINVAL, "a confidence level of %g is not between 0 and 1", level);
+    for (size_t j = 0; j < fit->p; j++) {
+        if (isnan(l[j]))
+            return PJI_STATS_DEFICIENT;
+    }
     if (!pji_estimable(fit->null, l))
         return PJI_STATS_DEFICIENT;
     long double sum = 0;

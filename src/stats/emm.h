@@ -24,6 +24,24 @@ struct pji_grid {
 pj_status pji_emm_rows(const struct pji_design *design, const size_t *spec, size_t specs,
                        const struct pji_grid *grid, struct pji_matrix *rows, struct pj_error *err);
 
+/* The same for one factor within each combination of the levels of the factors in by[], and where
+ * factors are nested (stats/nesting.h): what is averaged over is averaged within what it is nested
+ * in; what is asked for brings that with it. */
+struct pji_emm_cells {
+    struct pji_matrix rows;    /* one for each marginal mean */
+    size_t key[PJI_VARIABLES]; /* the variables whose levels name a mean, the first fastest */
+    size_t keys;
+    size_t *level;            /* mean * keys + key */
+    size_t by[PJI_VARIABLES]; /* means are compared with those that agree in these */
+    size_t bys;
+};
+
+/* PJI_STATS_TOO_LARGE: nested factors in a grid of more than 40 million numbers. */
+pj_status pji_emm_cells_init(struct pji_emm_cells *cells, const struct pji_design *design,
+                             size_t factor, const size_t *by, size_t bys,
+                             const struct pji_grid *grid, struct pj_error *err);
+void pji_emm_cells_fini(struct pji_emm_cells *cells);
+
 enum pji_contrast {
     PJI_CONTRAST_CONSECUTIVE, /* 2 - 1, 3 - 2, … */
     PJI_CONTRAST_POLYNOMIAL, /* orthogonal polynomials, smallest integers, degree 1 … min(6, k-1) */
@@ -52,7 +70,8 @@ struct pji_estimate {
     double estimate, se, df, t, p, low, high;
 };
 
-/* Unadjusted p and interval. PJI_STATS_DEFICIENT: l'beta is not estimable (nothing given);
+/* Unadjusted p and interval. PJI_STATS_DEFICIENT: l'beta is not estimable or l has a NaN (nothing
+ * given);
  * PJI_STATS_CONSTANT: no standard error (estimate only). */
 pj_status pji_estimate(const struct pji_estimator *fit, const double *l, double level,
                        struct pji_estimate *out, struct pj_error *err);

@@ -23,16 +23,17 @@ double pji_quantile_sorted(const double *sorted, size_t n, double p)
 {
     if (n == 0 || !(p >= 0 && p <= 1))
         return (double)NAN;
-    double h = (double)(n - 1) * p;
+    double at = 1 + (double)(n - 1) * p;
     /* a product that is a whole number but for rounding means that order statistic */
-    double whole = floor(h + 4e-16 * (double)n);
-    double part = h - whole;
-    size_t i = (size_t)whole;
+    double whole = floor(at + 4e-16 * (double)n);
+    double part = at - whole;
+    size_t i = (size_t)whole - 1;
     if (i + 1 >= n)
         return sorted[n - 1];
-    if (fabs(part) < 4e-16 * (double)n)
+    if (fabs(part) < 4e-16 * (double)n || sorted[i] == sorted[i + 1])
         return sorted[i];
-    return sorted[i] + part * (sorted[i + 1] - sorted[i]);
+    /* R's order of operations: a difference of quantiles shows the last digit */
+    return (1 - part) * sorted[i] + part * sorted[i + 1];
 }
 
 pj_status pji_quantile(const double *x, size_t n, double p, double *out, struct pj_error *err)

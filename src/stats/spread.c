@@ -8,7 +8,9 @@
 #include "stats/quantile.h"
 #include "stats/rank.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* |y - centre of its group| in the caller's row order; *distance is the caller's to free */
@@ -41,6 +43,16 @@ static pj_status distances(const struct pji_groups *groups, enum pji_centre cent
     return PJ_OK;
 }
 
+/* Distances that differ by no more than the rounding of the values they were made of are equal. */
+static bool all_equal_within(const struct pji_oneway *table, const double *y, size_t n)
+{
+    long double square = 0;
+    for (size_t i = 0; i < n; i++)
+        square += (long double)y[i] * (long double)y[i];
+    return !((long double)table->ss_within >
+             16 * (long double)(DBL_EPSILON * DBL_EPSILON) * square);
+}
+
 pj_status pji_levene(const struct pji_groups *groups, enum pji_centre centre,
                      struct pji_levene *out, struct pj_error *err)
 {
@@ -53,6 +65,10 @@ pj_status pji_levene(const struct pji_groups *groups, enum pji_centre centre,
     struct pji_groups around = {distance, groups->code, groups->n, groups->k};
     struct pji_oneway table;
     rc = pji_oneway(&around, &table, err);
+    if (rc == PJ_OK && all_equal_within(&table, groups->y, groups->n)) {
+        table.F = table.p = none;
+        rc = PJI_STATS_CONSTANT;
+    }
     if (rc >= 0)
         *out = (struct pji_levene){table.F, table.df1, table.df2, table.p};
     free(distance);

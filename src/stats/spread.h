@@ -17,7 +17,7 @@ struct pji_levene {
     double F, df1, df2, p;
 };
 
-/* Conditions of pji_oneway, of the distances. */
+/* Conditions of pji_oneway, of the distances; those that differ by rounding only are constant. */
 pj_status pji_levene(const struct pji_groups *groups, enum pji_centre centre,
                      struct pji_levene *out, struct pj_error *err);
 

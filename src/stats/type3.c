@@ -42,19 +42,22 @@ static pj_status express(const struct pji_design *full, const struct pji_design 
     return rc;
 }
 
-static uint32_t factors_of(const struct pji_terms *m, uint32_t term)
+static uint32_t covariates_of(const struct pji_terms *m, uint32_t term)
 {
     uint32_t mask = 0;
     for (size_t v = 0; v < m->variables; v++)
-        mask |= m->variable[v].code ? term & (UINT32_C(1) << v) : 0;
+        mask |= m->variable[v].code ? 0 : term & (UINT32_C(1) << v);
     return mask;
 }
 
-static bool contains(const struct pji_terms *m, uint32_t big, uint32_t small)
+/* As in lmerTest, a variable that a term codes by all levels (b in a:b without a) is not looked at.
+ */
+static bool contains(const struct pji_design *d, size_t big_term, size_t small_term)
 {
-    uint32_t fb = factors_of(m, big);
-    uint32_t fs = factors_of(m, small);
-    return big != small && (big & ~fb) == (small & ~fs) && (fb & fs) == fs;
+    uint32_t big = d->model.term[big_term] & ~pji_design_full(d, big_term);
+    uint32_t small = d->model.term[small_term] & ~pji_design_full(d, small_term);
+    return (small & ~big) == 0 && big != small &&
+           covariates_of(&d->model, big) == covariates_of(&d->model, small);
 }
 
 /* Columns of the design that were kept and belong to a term for which `wanted` says so. */
@@ -65,8 +68,7 @@ static size_t columns_where(const struct pji_design *d, const size_t *kept, size
     size_t count = 0;
     for (size_t i = 0; i < rank; i++) {
         size_t t = pji_design_term(d, kept[i]);
-        bool wanted =
-            containing ? t < m->terms && contains(m, m->term[t], m->term[term]) : t == term;
+        bool wanted = containing ? t < m->terms && contains(d, t, term) : t == term;
         if (wanted)
             out[count++] = i;
     }

@@ -4,7 +4,8 @@
  * design with an indicator for every level, to those of the terms that contain it (SAS Institute,
  * The Four Types of Estimable Functions; J. H. Goodnight 1978; the construction of lmerTest,
  * doi:10.18637/jss.v082.i13). A term contains another when it has the same covariates and all its
- * factors. With complete cells this is "parameters zero in sum coding". The only term of a model
+ * factors, where factors that a term codes by all levels do not count (lmerTest again: in a + a:b,
+ * a:b does not contain a). With complete cells this is "parameters zero in sum coding". The only term of a model
  * takes its type I functions. Which basis spans the hypothesis matters: Satterthwaite's df of
  * several functions depend on it.
  */
