@@ -21,7 +21,8 @@ fligner.test <- or_na(stats::fligner.test, within(na_test, parameter <- NA_real_
 shapiro.test <- function(x) stats::shapiro.test(x - median(x))
 each <- function(x, f) { r <- lapply(x, function(v) tryCatch(f(v), error = function(e) NULL)); r[!vapply(r, is.null, TRUE)] }
 
-con <- file(args[3], "wb")
+lines <- new.env(); lines$all <- list()
+put <- function(text) lines$all[[length(lines$all) + 1]] <- text
 emit <- function(case, group, values, tol, keytol = NULL) {
   fl <- flatten(values); e <- list(tol = tol, keytol = keytol)
   out <- character()
@@ -32,9 +33,9 @@ emit <- function(case, group, values, tol, keytol = NULL) {
     t <- row_tol(e, k)
     out <- c(out, sprintf("%s\t%s\t%s\t%s\t%.3g\t%.3g", case, group, k, s, t[1], t[2]))
   }
-  writeLines(out, con)
+  put(out)
 }
-say <- function(case, group, why) writeLines(sprintf("%s\t%s\t\t%s\t\t", case, group, gsub("[\t\n]+", " ", why)), con)
+say <- function(case, group, why) put(sprintf("%s\t%s\t\t%s\t\t", case, group, gsub("[\t\n]+", " ", why)))
 group <- function(case, name, tol, values, keytol = NULL)
   tryCatch(emit(case, name, values, tol, if (is.function(keytol)) keytol() else keytol),
            error = function(e) say(case, name, conditionMessage(e)))
@@ -234,8 +235,8 @@ run_model <- function(c, d) {
 }
 
 cases <- fromJSON(args[2], simplifyVector = FALSE)
-for (c in cases) tryCatch({
+for (c in cases) tryCatch(suppressMessages({
   d <- table_of(c)
   switch(c$route, by = run_by(c, d), paired = run_paired(c, d), correlate = run_correlate(c, d), model = run_model(c, d))
-}, error = function(e) say(c$id, "table", conditionMessage(e)))
-close(con)
+}), error = function(e) say(c$id, "table", conditionMessage(e)))
+writeLines(unlist(lines$all), args[3])
