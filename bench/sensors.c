@@ -109,21 +109,24 @@ static size_t read_counter(const struct view *v, double interval_ns, double jitt
     abort();
 }
 
-/* Samples are means over the stretch to the sample before, seen late_ns ago, at uneven times; the
- * track turns them into readings as it does with the driver's. */
+/* Samples at uneven times, seen late_ns ago: means over the stretch to the sample before, or over a
+ * fixed time (nobody says which: one of them is drawn for each run). The track turns them into
+ * readings as it does with the driver's. */
 static size_t read_buffer(const struct view *v, double from, double to, struct pji_reading *out)
 {
     static struct pji_nvml_point points[SENSOR_READINGS];
     struct pji_nvml_track track = {.spacing_ns = (int64_t)spacing_ns};
     struct pji_reading_sink sink = {.readings = out, .cap = SENSOR_READINGS};
+    bool fixed = pji_prng_below(v->prng, 2) == 1;
     double before = from;
     size_t n = 0;
     while (before < to && n < SENSOR_READINGS) {
         double step_ns = spacing_ns + spacing_sd_ns * pji_prng_normal(v->prng);
         double t = before + fmin(fmax(step_ns, 10e6), 40e6);
-        double uj = seen_uj(v, t - v->late_ns) - seen_uj(v, before - v->late_ns);
+        double since = fixed ? t - (double)v->channel->average_ns : before;
+        double uj = seen_uj(v, t - v->late_ns) - seen_uj(v, since - v->late_ns);
         points[n++] = (struct pji_nvml_point){.device_us = (uint64_t)(t / 1e3),
-                                              .power_mw = (int64_t)(uj / (t - before) * 1e6)};
+                                              .power_mw = (int64_t)(uj / (t - since) * 1e6)};
         before = t;
     }
     pji_nvml_track_feed(&track, points, n, 0, (int64_t)before, SENSOR_READINGS, &sink);

@@ -1,4 +1,4 @@
-/* See fold.h. What window.c looks at, for an edge moved by at most edge_u_ns: the step it lies in,
+/* See fold.h. What window.c looks at, for an edge moved by pji_edge_reach_ns: the step it lies in,
  * PJI_NEIGHBOURS steps at each side, each with the point where it began; a last point that may
  * still move (a counter that stands) has the ones before it as neighbours.
  */
@@ -48,7 +48,7 @@ static size_t reach(const struct pji_series *s, size_t from, int64_t t_ns)
 /* From this point on everything stays. */
 static size_t tail_of(const struct pji_series *s, int64_t after_ns)
 {
-    size_t low = reach(s, 0, after_ns - s->channel.edge_u_ns);
+    size_t low = reach(s, 0, after_ns - pji_edge_reach_ns(&s->channel));
     size_t from = low > BEFORE ? low - BEFORE : 0;
     size_t latest = s->n > LATEST ? s->n - LATEST : 0;
     return from < latest ? from : latest;
@@ -59,15 +59,15 @@ void pji_series_fold(struct pji_series *series, const struct pji_fold *fold)
     bool energy = series->channel.role != PJI_ROLE_AUX;
     struct writer w = {.s = series};
     size_t next = 0, low = 0, high = 0;
+    int64_t reach_ns = pji_edge_reach_ns(&series->channel);
     size_t tail = tail_of(series, energy ? fold->after_ns : INT64_MAX / 2);
     if (!series->keep) {
         return;
     }
     for (size_t e = 0; energy && e < fold->n_edges; e++) {
         /* what lies before `next` may have been written over, and is decided anyway */
-        low = reach(series, low > next ? low : next, fold->edges_ns[e] - series->channel.edge_u_ns);
-        high =
-            reach(series, high > next ? high : next, fold->edges_ns[e] + series->channel.edge_u_ns);
+        low = reach(series, low > next ? low : next, fold->edges_ns[e] - reach_ns);
+        high = reach(series, high > next ? high : next, fold->edges_ns[e] + reach_ns);
         size_t from = low > BEFORE ? low - BEFORE : 0;
         size_t to = high + BEHIND < tail ? high + BEHIND : tail;
         for (next = from > next ? from : next; next < to; next++) {
@@ -90,14 +90,14 @@ int64_t pji_series_settling_ns(const struct pji_channel *channel)
     if (channel->role == PJI_ROLE_AUX) {
         return 0;
     }
-    return channel->lag_ns + channel->edge_u_ns + 2 * refresh_ns;
+    return channel->lag_ns + pji_edge_reach_ns(channel) + 2 * refresh_ns;
 }
 
 bool pji_series_settled(const struct pji_series *series, int64_t t_ns)
 {
     const struct pji_series *s = series;
     int64_t settling_ns = pji_series_settling_ns(&s->channel);
-    int64_t shift_ns = s->channel.edge_u_ns;
+    int64_t shift_ns = pji_edge_reach_ns(&s->channel);
     if (s->channel.role == PJI_ROLE_AUX || s->gone) {
         return true;
     }

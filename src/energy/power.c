@@ -47,14 +47,15 @@ static void hold(struct pji_series *s, int64_t dur_ns, int64_t value)
     } else {
         pji_series_gain_pj(s, energy_pj);
     }
-    /* the power changed somewhere between two readings: what the value's own averaging did not see
+    /* The power changed somewhere between two readings: what the value's own averaging did not see
      * of that time (or saw twice) is not known. An average may reach back over the reading before:
-     * then that step counts as well */
+     * then that step counts as well. Whether it is over a fixed time or over all since that reading
+     * (then nothing is unseen) nobody says: half of the former's mean square. */
     double unseen_ns = dur - (double)s->channel.average_ns;
     double change_uj = fmax(fabs((double)(value - s->last_value)),
                             s->channel.average_ns > 0 ? s->last_change_mw : 0) *
                        unseen_ns / 1e6;
-    s->u2_uj2 += change_uj * change_uj / (s->channel.average_ns > 0 ? 3 : 12);
+    s->u2_uj2 += change_uj * change_uj / (s->channel.average_ns > 0 ? 6 : 12);
     s->good_uj += (double)s->last_value * dur / 1e6;
     s->good_ns += dur_ns;
     s->mean_power_mw = s->good_uj * 1e6 / (double)s->good_ns;

@@ -7,8 +7,6 @@
 
 #include <math.h>
 
-#define PERIOD_REL 0.005
-
 enum { PERIODS_MAX = 20 }; /* farther apart nothing is left to gain */
 
 int64_t pji_refresh_seen(const struct pji_series *s, int64_t t_ns, int64_t gap_ns,
@@ -24,7 +22,7 @@ int64_t pji_refresh_seen(const struct pji_series *s, int64_t t_ns, int64_t gap_n
         double before = (double)(t_ns - gap_ns - s->change_low_ns);
         double width = (double)(s->change_t_ns - s->change_low_ns);
         double periods = round((before + (double)gap_ns / 2 - width / 2) / (double)refresh_ns);
-        double move = periods * (double)refresh_ns - before, slack = PERIOD_REL * periods;
+        double move = periods * (double)refresh_ns - before, slack = PJI_PERIOD_REL * periods;
         double from = move - slack * (double)refresh_ns;
         double to = move + width + slack * (double)refresh_ns;
         if (periods >= 1 && periods <= PERIODS_MAX && from < high && to > low) {

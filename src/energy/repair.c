@@ -42,6 +42,11 @@ int64_t pji_refresh_ns(const struct pji_series *s)
     return s->channel.refresh_ns > 0 ? s->channel.refresh_ns : PJI_REFRESH_UNKNOWN_NS;
 }
 
+int64_t pji_edge_reach_ns(const struct pji_channel *channel)
+{
+    return (int64_t)ceil(sqrt(3) * (double)channel->edge_u_ns);
+}
+
 struct pji_bridge pji_bridge(const struct pji_series *s, double dur_ns, double low_uj)
 {
     double energy_uj = fmax(s->mean_power_mw * dur_ns / 1e6, low_uj);

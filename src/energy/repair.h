@@ -17,6 +17,13 @@
 
 /* However even the steps are, the power inside one is not known to be steadier than this. */
 #define PJI_RIPPLE_REL 0.1
+/* Where the steps' means differ, inside one it differs by this many times as much, at most by that.
+ */
+#define PJI_RIPPLE_FACTOR   4
+#define PJI_RIPPLE_MOST_REL 0.3
+
+/* A refresh period is steady to this: 100 ms to 0.2 % on an H200. */
+#define PJI_PERIOD_REL 0.005
 
 /* Steps at each side whose power bounds what happened inside a step. */
 enum { PJI_NEIGHBOURS = 3 };
@@ -26,6 +33,8 @@ double pji_bound_mw(const struct pji_series *s);
 /* More than this in a step is not energy but a fault of the instrument, mW. */
 double pji_limit_mw(const struct pji_series *s);
 int64_t pji_refresh_ns(const struct pji_series *s);
+/* A rest of the lag with the standard uncertainty edge_u_ns can be at most this long. */
+int64_t pji_edge_reach_ns(const struct pji_channel *channel);
 
 /* An energy that was not observed over dur_ns, known to be at least low_uj. */
 struct pji_bridge {

@@ -11,12 +11,15 @@
 #include <stdio.h>
 
 struct edge {
-    double energy_uj; /* of the curve */
-    double curve_u2;  /* of the curve: bridged parts up to here */
-    double spread_uj; /* k=1, where inside its step the energy went */
-    double own_u2;    /* of this edge alone: age and quantum of its readings */
-    double power_mw;  /* of the step it lies in */
-    double phase_ns;
+    double energy_uj;      /* of the curve */
+    double curve_u2;       /* of the curve: bridged parts up to here */
+    double spread_uj;      /* k=1, where inside its step the energy went */
+    double ripple_uj;      /* k=1, the same where nothing but PJI_RIPPLE_REL bounds it; else 0 */
+    double width_mw;       /* of what the power at this moment can have been */
+    double power_mw;       /* of the step it lies in */
+    double x;              /* where in that step, 0 to 1 */
+    double phase_ns;       /* age of the nearer one of its two points' values, at most */
+    double old_ns, new_ns; /* the same of the point before and of the one after; COUNTER, inside */
     uint32_t quality;
 };
 
@@ -83,8 +86,20 @@ static double part_u(struct span span, double mean_mw, double dur_ns, double f)
     double high = fmin(span.high_mw * f, mean_mw - span.low_mw * (1 - f));
     double low = fmax(span.low_mw * f, mean_mw - span.high_mw * (1 - f));
     double half = fmax(fmax(high - mean_mw * f, mean_mw * f - low), 0);
-    half = fmax(half, PJI_RIPPLE_REL * mean_mw * fmin(f, 1 - f)) * dur_ns / 1e6;
-    return half / sqrt(3);
+    return half * dur_ns / 1e6 / sqrt(3);
+}
+
+/* However even the steps are, the power inside one is not taken to be steadier than this; where
+ * their means differ, it differs several times as much inside (a wave that nearly fits a step). */
+static double ripple_mw(struct span span, double mean_mw)
+{
+    double apart_mw = PJI_RIPPLE_FACTOR * (span.high_mw - span.low_mw);
+    return fmin(fmax(apart_mw, PJI_RIPPLE_REL * mean_mw), PJI_RIPPLE_MOST_REL * mean_mw);
+}
+
+static double ripple_u(struct span span, double mean_mw, double dur_ns, double f)
+{
+    return ripple_mw(span, mean_mw) * fmin(f, 1 - f) * dur_ns / 1e6 / sqrt(3);
 }
 
 /* Beyond the points: within the lag of the last reading the neighbouring step's power goes on;
@@ -129,11 +144,16 @@ static void inside(const struct pji_series *s, struct edge *edge, int64_t t_ns, 
     edge->curve_u2 = a->u2_uj2 + (b->u2_uj2 - a->u2_uj2) * x;
     edge->power_mw = step_mw(s, k);
     edge->phase_ns = x < 0.5 ? a->phase_ns : b->phase_ns;
-    edge->spread_uj = part_u(span_of(s, k), edge->power_mw, dur_ns, x);
+    struct span span = span_of(s, k);
+    edge->spread_uj = part_u(span, edge->power_mw, dur_ns, x);
+    edge->ripple_uj = ripple_u(span, edge->power_mw, dur_ns, x);
+    edge->ripple_uj = edge->ripple_uj > edge->spread_uj ? edge->ripple_uj : 0;
+    edge->spread_uj = edge->ripple_uj > 0 ? 0 : edge->spread_uj;
+    edge->width_mw = fmax(span.high_mw - span.low_mw, 2 * ripple_mw(span, edge->power_mw));
+    edge->x = x;
     if (s->channel.kind == PJI_COUNTER) {
-        double older = (1 - x) * edge->power_mw * (double)a->phase_ns / 1e6;
-        double newer = x * edge->power_mw * (double)b->phase_ns / 1e6;
-        edge->own_u2 += (older * older + newer * newer) / 12;
+        edge->old_ns = (double)a->phase_ns;
+        edge->new_ns = (double)b->phase_ns;
     }
     if (in_gap(s, k) && x > 0 && x < 1) {
         edge->quality |= PJ_QUALITY_BRIDGED;
@@ -154,10 +174,38 @@ static struct edge edge_at(const struct pji_series *s, int64_t t_ns)
     } else {
         inside(s, &edge, t_ns, k);
     }
-    if (s->channel.kind == PJI_COUNTER) {
-        edge.own_u2 += s->channel.quantum * s->channel.quantum / 12;
-    }
     return edge;
+}
+
+/* Where the refreshes of a counter are followed (energy/refresh.c), the values at both edges are of
+ * an age that differs only by what the period is not known to: the part of it that they share. */
+static double shared_ns(const struct pji_series *s, const struct edge *a, const struct edge *b,
+                        double dur_ns)
+{
+    double least = fmin(fmin(a->old_ns, a->new_ns), fmin(b->old_ns, b->new_ns));
+    double most = fmax(fmax(a->old_ns, a->new_ns), fmax(b->old_ns, b->new_ns));
+    bool followed = s->channel.refresh_ns > 0 && most < (double)s->channel.refresh_ns;
+    return followed ? fmax(least - PJI_PERIOD_REL * dur_ns, 0) : 0;
+}
+
+/* Variance of this edge alone: age, but for what both share, and quantum of its readings. */
+static double own_u2(const struct pji_series *s, const struct edge *edge, double shared)
+{
+    double older = (1 - edge->x) * edge->power_mw * fmax(edge->old_ns - shared, 0) / 1e6;
+    double newer = edge->x * edge->power_mw * fmax(edge->new_ns - shared, 0) / 1e6;
+    double quantum = s->channel.kind == PJI_COUNTER ? s->channel.quantum : 0;
+    return (older * older + newer * newer + quantum * quantum) / 12;
+}
+
+/* A counter's shared age, and the rest of its lag, move both edges alike: by the difference of the
+ * powers just there, which a step only gives the mean of. */
+static double together_u2(const struct pji_series *s, const struct edge *a, const struct edge *b,
+                          double shared)
+{
+    double change_mw = b->power_mw - a->power_mw, lag_ns = (double)s->channel.edge_u_ns;
+    double widths2 = (a->width_mw * a->width_mw + b->width_mw * b->width_mw) / 12;
+    double moved2 = (change_mw * change_mw + widths2) * shared * shared / 12;
+    return s->channel.kind == PJI_COUNTER ? (moved2 + widths2 * lag_ns * lag_ns) / 1e12 : 0;
 }
 
 /* Both edges in one step: one part of it, not two. */
@@ -173,16 +221,17 @@ static double curve_uj(const struct pji_series *s, int64_t t_ns)
     return edge_at(s, t_ns).energy_uj;
 }
 
-/* The lag is known to edge_u_ns: what the whole window becomes when it is moved by that. */
+/* The lag is known to edge_u_ns: what the whole window becomes when it is moved to either end of
+ * that range. */
 static double shift_u2(const struct pji_series *s, int64_t start_ns, int64_t end_ns, double uj)
 {
-    int64_t d = s->channel.edge_u_ns;
+    int64_t d = pji_edge_reach_ns(&s->channel);
     if (d == 0) {
         return 0;
     }
     double late = curve_uj(s, end_ns + d) - curve_uj(s, start_ns + d) - uj;
     double early = curve_uj(s, end_ns - d) - curve_uj(s, start_ns - d) - uj;
-    return (late * late + early * early) / 2;
+    return (late * late + early * early) / 6;
 }
 
 static uint32_t quality_between(const struct pji_series *s, int64_t start_ns, int64_t end_ns)
@@ -221,7 +270,9 @@ static double window_u2(const struct pji_series *s, int64_t start_ns, int64_t en
     double dur_ns = (double)(end_ns - start_ns), uj = b->energy_uj - a->energy_uj;
     if (same_step(s, start_ns, end_ns, &k)) {
         double step_ns = (double)(s->points[k].t_ns - s->points[k - 1].t_ns);
-        double part_uj = part_u(span_of(s, k), a->power_mw, step_ns, dur_ns / step_ns);
+        struct span span = span_of(s, k);
+        double part_uj = fmax(part_u(span, a->power_mw, step_ns, dur_ns / step_ns),
+                              ripple_u(span, a->power_mw, step_ns, dur_ns / step_ns));
         u2 += part_uj * part_uj;
         if (s->channel.kind == PJI_COUNTER) {
             u2 += s->channel.quantum * s->channel.quantum / 6;
@@ -229,7 +280,10 @@ static double window_u2(const struct pji_series *s, int64_t start_ns, int64_t en
     } else {
         /* a window often begins and ends with the load, and then both edges err alike */
         double spread_uj = a->spread_uj + b->spread_uj;
-        u2 += spread_uj * spread_uj + a->own_u2 + b->own_u2;
+        double shared = shared_ns(s, a, b, dur_ns);
+        u2 += spread_uj * spread_uj + own_u2(s, a, shared) + own_u2(s, b, shared);
+        u2 += a->ripple_uj * a->ripple_uj + b->ripple_uj * b->ripple_uj;
+        u2 += together_u2(s, a, b, shared);
     }
     double phase_ns = (a->phase_ns + b->phase_ns) / 2;
     if ((double)s->channel.lag_ns < phase_ns / 2) {
