@@ -35,9 +35,6 @@ struct pji_verify_file {
 
 pj_status pji_verify_text(struct pji_verify_file *file, const char *given, size_t given_len,
                           const char *expected, size_t expected_len, struct pj_error *err);
-pj_status pji_verify_add(struct pji_verified *out, const char *name, size_t line, const char *where,
-                         const char *printed, const char *recomputed, const char *records,
-                         struct pj_error *err);
 
 /* Where byte `offset` of the expected line stands, and from which records it comes. */
 void pji_verify_where(const struct pji_verify_file *file, size_t line, size_t offset,

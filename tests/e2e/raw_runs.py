@@ -210,7 +210,31 @@ def test_killed(bench):
     print("# %d of 24 kills left a folder, %d until the last import" % (len(left), len(begun)))
 
 
-TESTS = [test_forms, test_killed]
+def test_verified(bench):
+    """the records of an import are made again from the raw files that the study keeps"""
+    for seed in range(3):
+        Run(seed).write(bench.path("runs/run_0_repetition_%d" % seed))
+    bench.run("import", "greenlab", "runs", "--out", "study")
+    bench.run("report", "study", "--out", "report")
+    done = bench.run("verify", "report/values.csv", "study", want=0)
+    check(b"of 3 trials made again" in done.stdout, "%r" % done.stdout)
+    base = sqlite3.connect(bench.path("study/study.sqlite"))
+    base.execute("UPDATE metric SET value = value + 1 WHERE name = 'output_tokens' AND attempt = 2")
+    base.commit()
+    base.close()
+    done = bench.run("verify", "report/methods.tex", "study", want=3)
+    check(b"trial 2, output_tokens: stored 829, recomputed 828" in done.stdout, "%r" % done.stdout)
+    path = bench.path("study/artefacts/3/energibridge.csv")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:  # a digit of the last reading
+        file.write(text[:-9] + ("1" if text[-9] != "1" else "2") + text[-8:])
+    done = bench.run("verify", "report/methods.tex", "study", want=3)
+    check(b"artefacts/3/energibridge.csv: is not the file that was recorded" in done.stdout and
+          b"trial 3, energy of" in done.stdout, "%r" % done.stdout)
+
+
+TESTS = [test_forms, test_verified, test_killed]
 
 
 def main():

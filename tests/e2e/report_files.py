@@ -12,6 +12,7 @@ import os
 import random
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -176,12 +177,94 @@ def test_another_study_is_found(bench):
     """The report of a study whose records say something else."""
     other = bench.path("other")
     shutil.copytree(bench.study, other)
-    sqlite = __import__("sqlite3").connect(os.path.join(other, "study.sqlite"))
-    sqlite.execute("UPDATE metric SET value = value * 1.001 WHERE name = 'dur_s'")
-    sqlite.commit()
-    sqlite.close()
+    base = sqlite3.connect(os.path.join(other, "study.sqlite"))
+    base.execute("UPDATE metric SET value = value * 1.001 WHERE name = 'dur_s'")
+    base.commit()
+    base.close()
     text = bench.run("verify", os.path.join(bench.report, "figures.csv"), other, want=3).text
     check("dur_s" in text and "trials" in text, text)
+
+
+def change_record(bench, statement, name="tampered"):
+    other = bench.path(name)
+    shutil.rmtree(other, ignore_errors=True)
+    shutil.copytree(bench.study, other)
+    if statement:
+        base = sqlite3.connect(os.path.join(other, "study.sqlite"))
+        check(base.execute(statement).rowcount == 1, "%s changes no row" % statement)
+        base.commit()
+        base.close()
+    return other
+
+
+def test_changed_records_are_found(bench):
+    """The report agrees with the database; the database does not with the files."""
+    text = bench.run("verify", os.path.join(bench.report, "figures.csv"), bench.study).text
+    check("made again from the files of the study; 16 files" in text, text)
+    check("Not made again" in text and "steal_share" in text, text)
+    one = "attempt = 3 AND task = 'energy'"
+    for statement, words in (
+            ("UPDATE metric SET value = value * 1.0000001 WHERE name = 'ttft_p99_s' AND " + one,
+             "trial 3, energy.ttft_p99_s: stored"),
+            ("UPDATE metric SET u_com = u_com / 2 WHERE name = 'j_per_token' AND " + one,
+             "trial 3, energy.j_per_token, u_com: stored"),
+            ("UPDATE metric SET value = 4.5 WHERE name = 'accuracy_share' AND attempt = 3",
+             "trial 3, quiz.accuracy_share: stored 4.5, recomputed 1;"),
+            ("DELETE FROM metric WHERE name = 'power_w' AND " + one,
+             "trial 3, energy.power_w: stored no row, recomputed one"),
+            ("UPDATE energy SET value_j = value_j + 0.001 WHERE name = 'total' AND phase = 'measure'"
+             " AND " + one, "trial 3, energy of measure energy, total, J: stored"),
+            ("UPDATE request SET output_tokens = 21 WHERE sequence = 2 AND " + one,
+             "output_tokens: stored 21, recomputed 20"),
+            ("UPDATE request SET text = 'another' WHERE sequence = 2 AND " + one, ", text: stored"),
+            ("UPDATE request SET last_token_ns = last_token_ns + 1 WHERE sequence = 1 AND " + one,
+             "last_token_ns: stored"),
+            ("DELETE FROM request WHERE sequence = 3 AND " + one,
+             "this request is not in the database"),
+            ("UPDATE phase SET end_ns = end_ns + 1000000 WHERE name = 'measure' AND " + one,
+             "energy.dur_s: stored"),
+            ("UPDATE answer SET correct = 0 WHERE attempt = 3 AND item = 'q1'",
+             "quiz.accuracy_share: stored 1, recomputed 0.66")):
+        other = change_record(bench, statement)
+        text = bench.run("verify", "--all", os.path.join(bench.report, "methods.tex"), other,
+                         want=None).text
+        check("study.sqlite: " in text or "artefacts/3: " in text, "%s: %s" % (statement, text))
+        check(words in text, "%s: %s" % (statement, text))
+    again = bench.path("again")  # a report of changed records agrees with them, not with the files
+    bench.run("report", other, "--out", again, want=None)
+    text = bench.run("verify", again, other, want=3).text
+    check("in 0 of" in text and words in text, text)
+
+
+def test_changed_files_are_found(bench):
+    for name, old, new, words in (
+            ("trace.jsonl", None, None, "trial 2, energy of"),
+            ("requests.jsonl", b'"output_tokens":20', b'"output_tokens":19',
+             "output_tokens: stored 20, recomputed 19"),
+            ("requests.jsonl", b'"spec":1', b'"spec":9', "this request is not in the database"),
+            ("engine.log", b"", b"more", "is not the file that was recorded")):
+        other = change_record(bench, None)
+        path = os.path.join(other, "artefacts", "2", name)
+        with open(path, "rb") as file:
+            text = file.read()
+        if name == "trace.jsonl":  # one digit of the last counter reading
+            lines = text.splitlines(keepends=True)
+            at = max(i for i, line in enumerate(lines) if b'"r":[[0,' in line)
+            place = lines[at].index(b'"r":[[0,') + 10
+            digit = b"%d" % ((int(lines[at][place:place + 1]) + 1) % 10)
+            lines[at] = lines[at][:place] + digit + lines[at][place + 1:]
+            text = b"".join(lines)
+        else:
+            text = new + text if name == "engine.log" else text.replace(old, new, 1)
+        with open(path, "wb") as file:
+            file.write(text)
+        done = bench.run("verify", "--all", os.path.join(bench.report, "figures.csv"), other, want=3)
+        check("artefacts/2/%s: is not the file that was recorded" % name in done.text, done.text)
+        check(words in done.text, done.text)
+    other = change_record(bench, None)
+    os.unlink(os.path.join(other, "artefacts", "2", "trace.jsonl"))
+    done = bench.run("verify", os.path.join(bench.report, "figures.csv"), other, want=3)
+    check("artefacts/2/trace.jsonl: is missing" in done.text, done.text)
 
 
 def test_usage(bench):
@@ -255,7 +338,8 @@ def test_without_gnuplot(bench):
 
 
 TESTS = [test_verify_agrees, test_the_same_bytes_anywhere, test_changed_digits_are_found,
-         test_a_changed_picture_is_found, test_another_study_is_found, test_usage,
+         test_a_changed_picture_is_found, test_another_study_is_found,
+         test_changed_records_are_found, test_changed_files_are_found, test_usage,
          test_the_page_is_whole, test_latex_is_balanced, test_without_gnuplot]
 
 
