@@ -2,6 +2,7 @@
 #include "analysis/parts.h"
 
 #include "core/array.h"
+#include "core/str.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -196,6 +197,31 @@ static pj_status get_text(struct pji_store *store, const char *key, char **out,
     return status;
 }
 
+/* The plan's digest and those of its extensions. */
+static pj_status read_plan(struct pji_summary *s, struct pji_store *store, struct pj_error *err)
+{
+    struct pji_str text = {0};
+    char *digest = NULL;
+    char key[64];
+    pj_status status = get_text(store, "plan_sha256", &digest, err);
+    for (int n = 1; status == PJ_OK && digest[0] != '\0'; n++) {
+        if (n > 1)
+            pji_str_addf(&text, "; extension %d: ", n - 1);
+        pji_str_add(&text, digest);
+        free(digest);
+        digest = NULL;
+        snprintf(key, sizeof key, "extension.%d.plan_sha256", n);
+        status = get_text(store, key, &digest, err);
+    }
+    free(digest);
+    if (status == PJ_OK)
+        status = pji_str_ok(&text, err);
+    if (status == PJ_OK)
+        s->plan_sha256 = pji_dup(pji_str_text(&text), err);
+    pji_str_fini(&text);
+    return status == PJ_OK && s->plan_sha256 == NULL ? PJ_ENOMEM : status;
+}
+
 static pj_status read_texts(struct pji_summary *s, struct pji_store *store, struct pj_error *err)
 {
     char *created = NULL;
@@ -203,7 +229,7 @@ static pj_status read_texts(struct pji_summary *s, struct pji_store *store, stru
     if (status == PJ_OK)
         status = get_text(store, "question", &s->question, err);
     if (status == PJ_OK)
-        status = get_text(store, "plan_sha256", &s->plan_sha256, err);
+        status = read_plan(s, store, err);
     if (status == PJ_OK)
         status = get_text(store, "seed", &s->seed, err);
     if (status == PJ_OK)

@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -305,8 +306,36 @@ def test_extend(bench):
     check(sorted(t["size"] for t in table if t["block"] == "3") == ["1", "2", "2.0"], "no common block")
     meta = {row for row in after["meta"] if "plan_sha256" in row}
     check(len(meta) == 2, "the digests of plan and extension: %r" % meta)
+    report = " ".join(bench.run("report", "--no-files", "more", want=3).stdout.decode().split())
+    digests = [row.split("'")[3] for row in meta]
+    for digest in digests:
+        check(report.count(digest) == 2, "%s is not in the report: %s" % (digest, report))
+    check("extension 1: " in report, report)
     said = bench.run("extend", "more", "longer.yaml", want=2).stderr.decode()
     check("adds nothing" in said, said)
+
+
+GREENLAB_PLAN = "2e3f0734858ec7022c21ea7406996525abc790426b51884fdda00d323a7d2565"
+
+
+def test_greenlab_plan(bench):
+    """The published plan: one line names both factors, with the cells; a warning, not an error. The
+    order is the same everywhere."""
+    root = os.environ["PERJOULE_SOURCE_ROOT"]
+    study = os.path.join(root, "examples", "greenlab-mini", "full.yaml")
+    said = bench.run("check", study, "--cv", "1%").stdout.decode()
+    check(re.search(r"^alias: generation ~ size \(rank 5 of 7: .*; cells 2\+7B, 3\+8B, 3.1\+8B, "
+                    r"3.2\+1B, 3.2\+3B\)$", said, re.M), said)
+    # 3 and 3.1 are both 8B: that contrast alone is free of size
+    check(re.search(r"^test +generation: 1 of 3 df apart .* residual df 116 \(", said, re.M), said)
+    check(re.search(r"^test +size: 1 of 3 df apart", said, re.M), said)
+    check(re.search(r"two treatments within 30 blocks: 0\.\d+ %", said), said)
+    check("trials     150 = 5 cells x 30 repetitions, in 30 blocks" in said, said)
+    check("power: not available" in bench.run("check", study).stdout.decode(), "no CV, and yet a power")
+    plan = json.loads(bench.run("check", "--json", study).stdout)
+    check(plan["plan_sha256"] == GREENLAB_PLAN, "another order: " + plan["plan_sha256"])
+    check(plan["factors"] == {"generation": ["2", "3", "3.1", "3.2"], "size": ["7B", "8B", "1B", "3B"]},
+          "levels are text: %r" % plan["factors"])
 
 
 def run_table_rows(text, factors, repetitions):
@@ -505,7 +534,7 @@ TESTS = [test_check_prints_the_plan, test_check_is_the_same_every_time, test_che
          test_check_refuses, test_check_names_aliases, test_check_a_million_trials,
          test_check_names_every_problem, test_examples_of_the_manual,
          test_finished_study,
-         test_extend, test_run_table_there_and_back,
+         test_extend, test_greenlab_plan, test_run_table_there_and_back,
          test_judge_scores, test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
          test_no_study, test_full_pipe]
 
