@@ -499,7 +499,7 @@ class Suite:
         check(made.returncode == 0, made.stderr.decode())
         rig.port = 0
         rig.start_agent("--tls-cert", rig.path("cert.pem"), "--tls-key", rig.path("key.pem"),
-                        listen="0.0.0.0:0")
+                        "--header-limit", "1s", listen="0.0.0.0:0")
         url = "https://127.0.0.1:%d" % rig.port
         asked = urllib.request.Request(url + "/v1/agent",
                                        headers={"Authorization": "Bearer " + rig.token()})
@@ -507,6 +507,10 @@ class Suite:
         with urllib.request.urlopen(asked, context=context, timeout=5) as answer:
             check(json.load(answer)["transport"] == "https", "transport")
         check(not self.raw(b"GET /v1/agent HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 2"), "no TLS")
+        # the handshake counts too: a record of 512 bytes, one byte at a time
+        hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+        took = self.drip(b"", hello + bytes(501))
+        check(0.8 < took < 3, "a slow handshake: closed after %.1f s" % took)
         executor = "{kind: agent, url: '%s', token_file: state/token, heartbeat: 50ms%s}"
         good = rig.study("tls.yaml", executor % (url, ", ca_file: cert.pem"), template=COMMAND_STUDY)
         code, words = rig.do("run", good, "--out", rig.path("tls"))

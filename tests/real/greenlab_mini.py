@@ -141,8 +141,10 @@ class Mini:
         code, words = rig.do("export", "study", "--format", "run-table")
         rows = list(csv.DictReader(io.StringIO(words)))
         check(code == 0 and [r["__done"] for r in rows] == ["DONE"] * 4, words)
-        check({(r["generation"], r["size"]) for r in rows} == {
-            ("1", "11M"), ("2", "27M"), ("3", "218M"), ("3", "270M")}, words)
+        # numbered as Experiment Runner numbers them: combinations without the excluded ones
+        check(sorted((r["__run_id"], r["generation"], r["size"]) for r in rows) == [
+            ("run_%d_repetition_0" % i, *levels) for i, levels in enumerate(
+                [("1", "11M"), ("2", "27M"), ("3", "218M"), ("3", "270M")])], words)
 
     def close(self):
         self.rig.close()
