@@ -47,6 +47,7 @@ struct pji_engine_env {
     void *context;
     const char *api_key;              /* from the environment or a file, never stored; NULL: none */
     struct pji_digest_cache *digests; /* NULL: none is kept */
+    const char *cpus;                 /* processors of the engine, "0,2-3"; NULL: ours */
     int64_t poll_ns;                  /* between two looks at a starting server; 0: 50 ms */
 };
 

@@ -203,6 +203,7 @@ static pj_status fork_keeper(struct pji_keeper *keeper, const struct pji_keeper_
             .keep_fds = keep,
             .new_session = true,
             .hold = true,
+            .cpus = how->cpus,
         };
         rc = pji_process_spawn(&keeper->process, &spawn, err);
         if (rc == PJ_OK && how->on_process != NULL)

@@ -27,6 +27,7 @@ struct pji_keeper_spawn {
     const char *const *argv;        /* the engine, NULL-terminated */
     const char *const *env;         /* NAME=value added to our environment, NULL-terminated; NULL */
     const char *cwd;                /* of the engine, NULL: ours */
+    const char *cpus;               /* processors of keeper and engine, "0,2-3"; NULL: ours */
     const char *log_path;           /* its stdout and stderr are appended here */
     int in_fd, out_fd;              /* its stdin and stdout instead; 0: /dev/null and the log */
     int64_t grace_ns;               /* TERM to KILL when we die without a word */

@@ -119,6 +119,7 @@ pj_status pji_server_start(struct pji_server *server, const char *const *argv,
     struct pji_keeper_spawn how = {
         .keeper_argv = env->keeper_argv,
         .argv = argv,
+        .cpus = env->cpus,
         .log_path = env->log_path,
         .grace_ns = env->stop_grace_ns,
         .on_process = env->on_process,

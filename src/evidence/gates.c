@@ -306,6 +306,10 @@ static const struct gate gates[] = {
       "Prompt tokens came from a cache although the study did not ask for one: later repetitions "
       "did less work than the first."},
      cache_hits},
+    {{"host_bound", PJI_GATE_INVALID,
+      "The client, or the server's own work on the processors, was what the requests waited for: "
+      "the window measures the host, not the model."},
+     pji_gate_host_bound},
     {{"cpu_thief", PJI_GATE_INVALID,
       "Processes that are not the study's used more than 25 % of the processors' time."},
      cpu_thief},
@@ -343,6 +347,9 @@ static const struct gate gates[] = {
     {{"gpu_owner_unknown", PJI_GATE_FLAG,
       "A GPU has processes of which nobody can tell here whose they are."},
      pji_gate_gpu_owner},
+    {{"shared_cores", PJI_GATE_FLAG,
+      "Client and server use the same processors: there are fewer than four cores."},
+     pji_gate_shared_cores},
     {{"request_lost", PJI_GATE_FLAG, "Some requests failed, at most 1 %."}, request_lost},
     {{"token_unknown", PJI_GATE_FLAG, "The server told no token counts."}, token_unknown},
     {{"short_window", PJI_GATE_FLAG,
@@ -406,7 +413,15 @@ struct pji_gate_limits pji_gate_limits_default(void)
                                     .foreign_flag = 0.05,
                                     .foreign_invalid = 0.25,
                                     .swap_b = INT64_C(10) << 20,
-                                    .gpu_thermal_share = 0.001};
+                                    .gpu_thermal_share = 0.001,
+                                    .thread_share = 0.9,
+                                    .lag_share = 0.01,
+                                    .lag_floor_s = 0.001,
+                                    .lag_chance = 0.02,
+                                    .stop_s = 0.5,
+                                    .stopped_share = 0.1,
+                                    .dip_share = 0.1,
+                                    .gpu_use = 0.8};
 }
 
 pj_status pji_gates_apply(const struct pji_gate_inputs *inputs,

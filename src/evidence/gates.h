@@ -10,7 +10,9 @@
 
 #include "core/str.h"
 #include "evidence/gpu.h"
+#include "evidence/gpu_idle.h"
 #include "evidence/host.h"
+#include "evidence/threads.h"
 #include "perjoule/energy.h"
 
 #include <stdbool.h>
@@ -41,8 +43,27 @@ struct pji_gate_limits {
     double foreign_flag, foreign_invalid; /* share of all processors' time, above this */
     int64_t swap_b;                       /* swapped in or out, above this: invalid */
     double gpu_thermal_share;             /* of the window: held down for longer counts */
+    double thread_share; /* of a processor, of one thread of client or server, above this */
+    double lag_share;    /* p99 of the send lag / median time to the first token, above this … */
+    double lag_floor_s;  /* … and above this: less cannot be told from the timer's own lateness */
+    double lag_chance;   /* … and so many late requests are no chance at this level */
+    double stop_s;       /* windows shorter than this are not judged by stopped_share */
+    double stopped_share; /* of the window in which the client could not run, above this */
+    double dip_share;     /* of the time in which requests waited with an idle GPU, above this */
+    double gpu_use;       /* utilisation of the GPU while requests waited, below this */
 };
 struct pji_gate_limits pji_gate_limits_default(void);
+
+/* The client and what it waited for. */
+struct pji_client_state {
+    struct pji_busiest busiest;
+    double stopped_share; /* NaN: unknown */
+    const double *lag_s;  /* of each request sent */
+    size_t n_lags;
+    double ttft_p50_s; /* NaN: no request has one */
+    struct pji_gpu_idle gpu;
+    bool shared_cores; /* with a server that runs on the processors */
+};
 
 /* What the gates look at: one measured phase of one task of one trial. */
 struct pji_gate_inputs {
@@ -60,6 +81,7 @@ struct pji_gate_inputs {
     const struct pji_host_change *host; /* NULL: nobody looked */
     const struct pji_gpu_change *gpus;  /* n_gpus; none: nobody looked, or there are none */
     size_t n_gpus;
+    const struct pji_client_state *client; /* NULL: nobody looked */
     const struct pj_energy *total;
     double
         phase_sum_off_share;   /* |sum of the phases - the attempt's total| / total; NaN: unknown */

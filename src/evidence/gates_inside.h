@@ -15,4 +15,7 @@ pji_gate_check pji_gate_gpu_throttled, pji_gate_gpu_limit, pji_gate_gpu_foreign,
     pji_gate_gpu_xid, pji_gate_gpu_capped, pji_gate_gpu_corrected, pji_gate_gpu_owner,
     pji_gate_gpu_unread;
 
+/* gates_host.c */
+pji_gate_check pji_gate_host_bound, pji_gate_shared_cores;
+
 #endif

@@ -31,6 +31,19 @@ static void take_xids(struct pji_gpu_look *look, const json_t *list)
         look->xid = (int64_t)json_integer_value(json_array_get(list, n - 1));
 }
 
+/* [[t_ns, percent], …]: the newest, where there are more than have room. */
+static void take_uses(struct pji_gpu_look *look, const json_t *list)
+{
+    size_t n = json_array_size(list);
+    for (size_t i = n > PJI_GPU_USES ? n - PJI_GPU_USES : 0; i < n; i++) {
+        const json_t *pair = json_array_get(list, i);
+        const json_t *t = json_array_get(pair, 0), *percent = json_array_get(pair, 1);
+        if (json_is_integer(t) && json_is_number(percent))
+            look->uses[look->n_uses++] =
+                (struct pji_gpu_use){json_integer_value(t), json_number_value(percent)};
+    }
+}
+
 static void take_unread(struct pji_gpu_look *look, json_t *unread)
 {
     const char *key;
@@ -62,6 +75,7 @@ static void take_gpu(struct pji_gpu_look *look, const json_t *gpu)
     snprintf(look->gpu, sizeof look->gpu, "%s", name != NULL ? name : "?");
     take_pids(look, json_object_get(gpu, "processes"));
     take_xids(look, json_object_get(gpu, "xids"));
+    take_uses(look, json_object_get(gpu, "use"));
     take_unread(look, json_object_get(gpu, "unread"));
 }
 
@@ -130,6 +144,8 @@ static void compare(struct pji_gpu_change *change, const struct pji_gpu_look *be
     /* the power limit works at any time: only the samples inside say that it did in the window */
     change->reasons &= ~(uint64_t)PJI_GPU_SW_POWER_CAP;
     memcpy(change->unread, after->unread, sizeof change->unread);
+    memcpy(change->uses, after->uses, sizeof change->uses);
+    change->n_uses = after->n_uses;
 }
 
 size_t pji_gpu_compare(const struct pji_gpu_looks *before, const struct pji_host_state *host_before,

@@ -14,7 +14,13 @@
 #include "energy/trace.h"
 #include "evidence/host.h"
 
-enum { PJI_GPUS = 16, PJI_GPU_PIDS = 128 };
+enum { PJI_GPUS = 16, PJI_GPU_PIDS = 128, PJI_GPU_USES = 128 };
+
+/* Share of the time until then in which a kernel ran. */
+struct pji_gpu_use {
+    int64_t t_ns;
+    double percent;
+};
 
 /* nvmlClocksThrottleReasons, "clocks event reasons" since NVML 12.2. */
 enum {
@@ -36,6 +42,8 @@ struct pji_gpu_look {
     int64_t xid; /* the last critical error since the look before; 0: none */
     int32_t pids[PJI_GPU_PIDS];
     int n_pids;
+    struct pji_gpu_use uses[PJI_GPU_USES]; /* the last ones, oldest first */
+    int n_uses;
     char unread[200]; /* names of what could not be read, with the driver's words */
 };
 
@@ -59,6 +67,8 @@ struct pji_gpu_change {
     int64_t xid;
     int64_t foreign_pid; /* 0: none was seen */
     char foreign_name[16];
+    struct pji_gpu_use uses[PJI_GPU_USES]; /* until the second look */
+    int n_uses;
     int ours, nobodys; /* processes: of our family; of whom nobody can tell */
     char unread[200];
 };

@@ -7,6 +7,7 @@
 #include "core/array.h"
 #include "core/digest.h"
 #include "core/units.h"
+#include "lab/client.h"
 #include "lab/latency.h"
 #include "lab/loading.h"
 #include "lab/parts.h"
@@ -232,6 +233,25 @@ static pj_status put_latency(void *context, const char *name, double value, cons
     return put_metric(t->w, t->task, name, value, reason);
 }
 
+/* Of one processor: how busy the busiest threads were; and how long the client stood still. */
+static pj_status put_client_metrics(struct writer *w, const struct pji_phase_data *phase)
+{
+    static const char unseen[] = "no thread could be seen";
+    const struct pji_circumstances *around = &phase->around;
+    const char *task = task_name(phase);
+    pj_status status = PJ_OK;
+    if (around->busiest.known)
+        status = put_metric(w, task, "client_thread_share", around->busiest.client_share,
+                            isnan(around->busiest.client_share) ? unseen : "");
+    if (status == PJ_OK && around->busiest.known)
+        status = put_metric(w, task, "server_thread_share", around->busiest.server_share,
+                            isnan(around->busiest.server_share) ? unseen : "");
+    if (status == PJ_OK)
+        status = put_metric(w, task, "client_stopped_share", around->stopped_share,
+                            isnan(around->stopped_share) ? "the kernel does not tell" : "");
+    return status;
+}
+
 static pj_status put_window_metrics(struct writer *w, const struct pji_phase_data *phase,
                                     const struct pj_energy *energy)
 {
@@ -253,6 +273,8 @@ static pj_status put_window_metrics(struct writer *w, const struct pji_phase_dat
     if (status == PJ_OK && host->known)
         status = put_metric(w, task, "foreign_cpu_share", host->foreign_share,
                             isnan(host->foreign_share) ? "the engine was started by others" : "");
+    if (status == PJ_OK && phase->load.n > 0)
+        status = put_client_metrics(w, phase);
     return status;
 }
 
@@ -363,6 +385,10 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
     const char *remote = w->data->remote_reason;
     for (size_t i = 0; w->data->has_trace && i < phase->around.n_gpus; i++)
         pji_gpu_sampled(&phase->around.gpus[i], &w->data->trace, phase->start_ns, phase->end_ns);
+    struct pji_client_state client;
+    pj_status status = pji_client_of(&client, phase, w->data, f, w->err);
+    if (status != PJ_OK)
+        return status;
     struct pji_gate_inputs in = {
         .task = task_name(phase),
         .window_ns = phase->end_ns - phase->start_ns,
@@ -380,6 +406,7 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
         .host = &phase->around.host,
         .gpus = phase->around.gpus,
         .n_gpus = phase->around.n_gpus,
+        .client = &client,
         .total = energy,
         .phase_sum_off_share = w->sum.off_share,
         .unsettled = parts->asked && !parts->settled ? parts->detail : NULL,

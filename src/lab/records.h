@@ -32,6 +32,7 @@ struct pji_trial_data {
     bool has_trace;
     char remote_reason[160]; /* see engine/engine.h; "": the engine runs here */
     bool cache_expected;
+    bool shared_cores;  /* of client and server (lab/cores.h) */
     bool loads_nothing; /* the server was there before the trial: its loading is nobody's here */
     int64_t interval_ns;
     struct pji_gate_limits gates;

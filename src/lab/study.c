@@ -82,20 +82,19 @@ static void parse_share(struct pji_study *study, const struct pji_yaml *node, co
     if (!text)
         return;
     if (pji_num_parse(text, strlen(text), &value, NULL) != PJ_OK || value < 0 || value > 1)
-        pji_study_error(study, at,
-                        "gate %s must be a share of the processors' time from 0 to 1, not '%.60s'",
-                        key, text);
+        pji_study_error(study, at, "gate %s must be a share from 0 to 1, not '%.60s'", key, text);
     else
         *share = value;
 }
 
 static void parse_gates(struct pji_study *study, const struct pji_yaml *node)
 {
-    static const char *const known[] = {"cpu_thief", "steal_time", NULL};
+    static const char *const known[] = {"cpu_thief", "steal_time", "send_lag", NULL};
     if (!pji_node_keys(study, node, "gates", known))
         return;
     parse_share(study, node, "cpu_thief", &study->gates.foreign_invalid);
     parse_share(study, node, "steal_time", &study->gates.steal_invalid);
+    parse_share(study, node, "send_lag", &study->gates.lag_share);
 }
 
 static void parse_meter(struct pji_study *study, const struct pji_yaml *node)

@@ -18,6 +18,10 @@ void pji_surroundings_begin(struct pji_surroundings *s, const char *root,
     (void)pji_metering_look(metering, &s->gpus);
     if (s->open && pji_host_read(&s->before, &s->platform, NULL) != PJ_OK)
         pji_host_fini(&s->before);
+    if (s->open && pji_threads_read(&s->threads, &s->platform, &s->before, getpid(), NULL) != PJ_OK)
+        pji_threads_fini(&s->threads);
+    if (s->pulse == NULL)
+        s->pulse = pji_pulse_start();
 }
 
 static void compare_gpus(const struct pji_surroundings *s, const struct pji_gpu_looks *after,
@@ -39,9 +43,16 @@ void pji_surroundings_end(struct pji_surroundings *s, struct pji_metering *meter
     struct pji_host_state after = {0};
     struct pji_gpu_looks gpus;
     int64_t own = ours ? getpid() : 0;
+    struct pji_threads threads = {0};
     pji_circumstances_fini(circumstances);
+    circumstances->stopped_share = pji_pulse_stop(s->pulse);
+    s->pulse = NULL;
     if (s->open && s->before.t_ns != 0 && pji_host_read(&after, &s->platform, NULL) == PJ_OK)
         pji_host_compare(&s->before, &after, own, &circumstances->host);
+    if (after.t_ns != 0 &&
+        pji_threads_read(&threads, &s->platform, &after, getpid(), NULL) == PJ_OK)
+        pji_threads_compare(&s->threads, &threads, getpid(), &s->platform, &circumstances->busiest);
+    pji_threads_fini(&threads);
     if (pji_metering_look(metering, &gpus))
         compare_gpus(s, &gpus, &after, own, circumstances);
     pji_host_fini(&after);
@@ -49,6 +60,9 @@ void pji_surroundings_end(struct pji_surroundings *s, struct pji_metering *meter
 
 void pji_surroundings_close(struct pji_surroundings *s)
 {
+    (void)pji_pulse_stop(s->pulse);
+    s->pulse = NULL;
+    pji_threads_fini(&s->threads);
     pji_host_fini(&s->before);
     if (s->open)
         pji_platform_close_real(&s->platform);

@@ -5,7 +5,9 @@
 #ifndef PJI_LAB_SURROUNDINGS_H
 #define PJI_LAB_SURROUNDINGS_H
 
+#include "evidence/threads.h"
 #include "lab/metering.h"
+#include "lab/pulse.h"
 
 /* What happened between the looks; zeroed: nobody looked. Zero-initialise, and
  * pji_circumstances_fini. */
@@ -13,6 +15,8 @@ struct pji_circumstances {
     struct pji_host_change host;
     struct pji_gpu_change *gpus;
     size_t n_gpus;
+    struct pji_busiest busiest;
+    double stopped_share; /* of the window in which our process could not run; NaN: unknown */
 };
 void pji_circumstances_fini(struct pji_circumstances *circumstances);
 
@@ -21,6 +25,8 @@ struct pji_surroundings {
     struct pji_platform platform;
     struct pji_host_state before;
     struct pji_gpu_looks gpus;
+    struct pji_threads threads;
+    struct pji_pulse *pulse;
     bool open;
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "lab/cores.h"
 #include "lab/metering.h"
 #include "lab/records.h"
 #include "lab/surroundings.h"
@@ -37,6 +38,7 @@ struct attempt {
     char boot_id[48];
     struct pji_watch watch;
     struct pji_surroundings surroundings;
+    struct pji_cores cores;
     struct pji_metering *metering;
     const struct pji_engine_ops *ops;
     void *engine;
@@ -220,6 +222,19 @@ static pj_status start_meter(struct attempt *a)
     return pji_watch_add(&a->watch, pji_metering_lost_fd(a->metering), PJI_WATCH_METER, &a->error);
 }
 
+/* Processors of the server that we start; NULL: all of ours. */
+static const char *divide_cores(struct attempt *a)
+{
+    struct pji_platform platform;
+    if (a->ops->is_command || a->ops->starts_nothing ||
+        pji_platform_open_real(&platform, NULL, NULL) != PJ_OK)
+        return NULL;
+    pji_cores_divide(&a->cores, &platform);
+    pji_platform_close_real(&platform);
+    a->data.shared_cores = !a->cores.split;
+    return a->cores.split ? a->cores.server : NULL;
+}
+
 static pj_status start_engine(struct attempt *a)
 {
     struct pji_phase_data *phase = pji_trial_data_phase(&a->data, "load", &a->error);
@@ -238,6 +253,7 @@ static pj_status start_engine(struct attempt *a)
                                  .stop_fd = a->watch.fd,
                                  .on_process = on_process,
                                  .context = a,
+                                 .cpus = divide_cores(a),
                                  .api_key = a->api_key};
     phase->start_ns = pji_clock_ns(CLOCK_MONOTONIC);
     pj_status status = a->ops->start(a->engine, a->settings, a->n_settings, &env, &a->error);
@@ -247,6 +263,7 @@ static pj_status start_engine(struct attempt *a)
         return cause != PJI_WATCH_NONE ? stopped(a, cause) : ends(a, "engine_start");
     }
     a->engine_up = true;
+    pji_cores_bind(&a->cores);
     const char *remote = a->ops->remote_reason != NULL ? a->ops->remote_reason(a->engine) : NULL;
     if (remote != NULL)
         snprintf(a->data.remote_reason, sizeof a->data.remote_reason, "%s", remote);
@@ -445,6 +462,11 @@ static void teardown(struct attempt *a, bool ok)
 {
     struct pj_error stop_error = {0};
     struct pj_error fact_error = {0};
+    pji_cores_release(&a->cores);
+    if (a->engine_up && a->cores.split) {
+        (void)put_fact(a, "cpus.client", a->cores.client, &fact_error);
+        (void)put_fact(a, "cpus.engine", a->cores.server, &fact_error);
+    }
     if (a->engine_up && a->ops->facts != NULL)
         (void)a->ops->facts(a->engine, put_fact, a, &fact_error);
     if (a->engine_up) {

@@ -35,9 +35,9 @@ enum {
     PJI_NVML_GPU_NOT_FOUND = 28
 };
 
-enum { PJI_NVML_TOTAL_POWER_SAMPLES = 0 }; /* nvmlSamplingType_t */
-enum { PJI_NVML_TEMPERATURE_GPU = 0 };     /* nvmlTemperatureSensors_t */
-enum { PJI_NVML_CLOCK_SM = 1 };            /* nvmlClockType_t */
+enum { PJI_NVML_TOTAL_POWER_SAMPLES = 0, PJI_NVML_USE_SAMPLES = 1 }; /* nvmlSamplingType_t */
+enum { PJI_NVML_TEMPERATURE_GPU = 0 };                               /* nvmlTemperatureSensors_t */
+enum { PJI_NVML_CLOCK_SM = 1 };                                      /* nvmlClockType_t */
 enum { PJI_NVML_CLOCK_MEM = 2 };
 enum { PJI_NVML_ECC_CORRECTED = 0, PJI_NVML_ECC_UNCORRECTED = 1 }; /* nvmlMemoryErrorType_t */
 enum { PJI_NVML_ECC_VOLATILE = 0 };                                /* nvmlEccCounterType_t */

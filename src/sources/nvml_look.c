@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-enum { PROCESSES_MAX = 128, EVENTS_MAX = 64 };
+enum { PROCESSES_MAX = 128, EVENTS_MAX = 64, USES_MAX = 256 };
 
 /* One GPU being described. */
 struct look {
@@ -89,6 +89,33 @@ static void look_at_processes(struct look *look)
     json_decref(pids);
 }
 
+static void look_at_use(struct look *look)
+{
+    struct pji_nvml_sample samples[USES_MAX];
+    unsigned int n = USES_MAX;
+    int type = PJI_NVML_VALUE_UINT;
+    int64_t offset_ns = pji_nvml_wall_offset(look->api->platform);
+    json_t *list = json_array();
+    pji_nvml_return code = PJI_NVML_NOT_SUPPORTED;
+    if (look->api->samples)
+        code = look->api->samples(look->device, PJI_NVML_USE_SAMPLES, 0, &type, &n, samples);
+    bool empty = code == PJI_NVML_NOT_FOUND || code == PJI_NVML_NO_DATA;
+    for (unsigned int i = 0; code == PJI_NVML_SUCCESS && i < n && i < USES_MAX; i++) {
+        int64_t percent = pji_nvml_value(&samples[i].value, type);
+        if (samples[i].device_us != 0 && samples[i].device_us < INT64_MAX / 1000 && percent >= 0 &&
+            percent <= 100)
+            (void)json_array_append_new(
+                list,
+                json_pack("[I, I]", (json_int_t)((int64_t)samples[i].device_us * 1000 - offset_ns),
+                          (json_int_t)percent));
+    }
+    if (code == PJI_NVML_SUCCESS || empty)
+        (void)json_object_set(look->facts, "use", list);
+    else
+        put(look, "use", code, 0);
+    json_decref(list);
+}
+
 /* ---- critical errors ---- */
 
 static void listen(struct pji_nvml_watch *watch, const struct pji_nvml_api *api,
@@ -144,6 +171,7 @@ json_t *pji_nvml_look(struct pji_nvml_watch *watch, const struct pji_nvml_api *a
         look_at_clocks(&look);
         look_at_memory(&look);
         look_at_processes(&look);
+        look_at_use(&look);
         if (watch->events)
             (void)json_object_set_new(look.facts, "xids", json_array());
         else

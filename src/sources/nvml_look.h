@@ -11,6 +11,8 @@
  *   ecc_uncorrected, ecc_corrected   memory errors since the driver was loaded
  *   remapped          rows of memory that were replaced
  *   processes         pids with a compute context, as the driver counts them: its own namespace
+ *   use               share of the time in which a kernel ran, the driver's own samples of the last
+ *                     seconds: pairs of time and percent
  *   xids              critical errors since the look before (the first look begins to listen; an
  *                     event set with a wait of 0 ms needs no thread)
  * What cannot be read is absent and named in `unread`, with the driver's word for it.

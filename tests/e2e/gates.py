@@ -5,8 +5,10 @@ measured window, and each fault is caught; without a fault nothing is said.
     gates.py --build BUILD
 """
 import argparse
+import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +23,27 @@ engine: {kind: command, run: [sh, -c, "touch FAULT; sleep ${rest}"]}
 meter: {interval: 20ms}
 limits: {attempts: 1, trial: 60s}
 gates: {cpu_thief: 1, steal_time: 1}
+"""
+
+
+SERVED = """\
+study: served
+factors: {{again: ["1"]}}
+repetitions: 1
+engine: {{kind: llamacpp, server: {server}, model: model.gguf, slots: 4, context: 256, threads: 1}}
+load: {load}
+task: {{name: t, items: items.jsonl, prompt: "{{text}}", max_tokens: 8}}
+phases: {{warmup: 0s, idle: {idle}, cooldown: 0s}}
+meter: {{interval: 50ms}}
+limits: {{attempts: 1, trial: 100s}}
+gates: {{cpu_thief: 1, steal_time: 1{gates}}}
+"""
+ONE_BY_ONE = "{kind: closed, concurrency: 1}"
+# an engine that keeps one thread of the processors busy while it serves
+BUSY = """\
+#!/bin/sh
+while :; do :; done &
+exec "$@"
 """
 
 
@@ -43,18 +66,44 @@ class Bench:
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def study(self, text, want, **env):
+    def write(self, name, text, mode=0o644):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(self.path(name), mode)
+        return self.path(name)
+
+    def served(self, want, load=ONE_BY_ONE, items=40, busy=False, idle="0s", gates="", beside=None,
+               stub=("--ttft-ms", "20", "--itl-ms", "2"), **env):
+        """A study whose engine is the stub server, which answers after 20 ms."""
+        self.write("model.gguf", "a model that the stub does not read")
+        self.write("items.jsonl", "".join(
+            json.dumps({"id": str(i), "text": "item %d" % i}) + "\n" for i in range(items)))
+        server = [os.path.join(self.build, "tests", "stub", "stub_server"), *stub]
+        if busy:
+            server.insert(0, self.write("busy.sh", BUSY, 0o755))
+        text = SERVED.format(server=json.dumps(server), load=load, idle=idle, gates=gates)
+        return self.study(text, want, beside=beside, **env)
+
+    def study(self, text, want, beside=None, **env):
         """Runs the study; the gates of its trials as {code: (consequence, detail)}."""
         self.n += 1
         path, out = self.path("s%d.yaml" % self.n), self.path("out%d" % self.n)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
-        full = dict(os.environ, PERJOULE_LIBEXEC=os.path.dirname(self.perjoule), **env)
-        done = subprocess.run([self.perjoule, "run", path, "--out", out], env=full, timeout=120,
-                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        words = done.stdout.decode() + done.stderr.decode()
-        check(done.returncode == want, "exit code %d, not %d: %s" % (done.returncode, want, words))
         self.out = out
+        full = dict(os.environ, PERJOULE_LIBEXEC=os.path.dirname(self.perjoule), **env)
+        run = subprocess.Popen([self.perjoule, "run", path, "--out", out], env=full, cwd=self.dir,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+        try:
+            if beside:
+                beside(run)
+            words = run.communicate(timeout=120)[0].decode()
+        finally:
+            if run.poll() is None:
+                run.kill()
+                run.wait()
+        check(run.returncode == want, "exit code %d, not %d: %s" % (run.returncode, want, words))
         return {code: (consequence, detail)
                 for code, consequence, detail in self.rows("SELECT code, consequence, detail FROM gate")}
 
@@ -143,7 +192,45 @@ def test_what_cannot_be_read_is_said(bench):
         check(words in gates["gpu_unread"][1], "%r" % gates)
 
 
-TESTS = [test_a_quiet_gpu, test_faults_that_invalidate, test_what_is_only_flagged,
+def five_percent(run):
+    """Lets it run for 5 ms of every 100 ms."""
+    while run.poll() is None:
+        run.send_signal(signal.SIGSTOP)
+        time.sleep(0.095)
+        run.send_signal(signal.SIGCONT)
+        time.sleep(0.005)
+
+
+def test_a_client_that_is_its_own_master(bench):
+    gates = bench.served(0)
+    check("host_bound" not in gates, "%r" % gates)
+    shares = dict(bench.rows("SELECT name, value FROM metric WHERE name LIKE 'client%share'"))
+    check(0 <= shares["client_stopped_share"] < 0.1, "%r" % shares)
+    check(0 < shares["client_thread_share"] < 0.9, "%r" % shares)
+
+
+def test_a_client_throttled_to_five_percent(bench):
+    for load in (ONE_BY_ONE, "{kind: closed, concurrency: 4}", "{kind: constant, rate: 20}"):
+        gates = bench.served(3, load=load, items=12 if load == ONE_BY_ONE else 24, beside=five_percent)
+        check(gates["host_bound"][0] == "invalid" and "stopped" in gates["host_bound"][1],
+              "%s: %r" % (load, gates))
+        check(bench.rows("SELECT state, reason FROM trial") == [("invalid", "host_bound")], load)
+
+
+def test_inference_on_the_processors_passes(bench):
+    gates = bench.served(0, busy=True)
+    check("host_bound" not in gates, "%r" % gates)
+    share, = bench.rows("SELECT value FROM metric WHERE name = 'server_thread_share'")
+    check(share[0] > 0, "%r" % share)  # a loaded machine gives it little
+    cores = len(os.sched_getaffinity(0))
+    facts = dict(bench.rows("SELECT key, value FROM fact WHERE key LIKE 'cpus.%'"))
+    check(("shared_cores" in gates) != bool(facts), "%r %r" % (gates, facts))
+    check(cores >= 4 or not facts, "%r" % facts)
+
+
+TESTS = [test_a_client_that_is_its_own_master, test_a_client_throttled_to_five_percent,
+         test_inference_on_the_processors_passes,
+         test_a_quiet_gpu, test_faults_that_invalidate, test_what_is_only_flagged,
          test_a_foreign_process, test_a_pid_that_means_nothing_here,
          test_what_cannot_be_read_is_said]
 

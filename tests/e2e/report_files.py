@@ -36,6 +36,7 @@ task:
   - {{name: quiz, items: quiz.jsonl, prompt: "{{text}}", max_tokens: 8, gold: answer, choices: [yes, no]}}
 phases: {{warmup: 0s, idle: 0s, cooldown: 0s}}
 limits: {{engine_start: 10s, request: 5s, trial: 30s, engine_stop: 500ms, meter: 1s}}
+gates: {{cpu_thief: 1, steal_time: 1, send_lag: 1}}
 """
 
 

@@ -38,6 +38,7 @@ enum fake_call {
     FAKE_REMAPPED,
     FAKE_PID, /* a process on the GPU */
     FAKE_XID, /* an event, given once */
+    FAKE_USE, /* utilisation, percent */
     FAKE_CALLS
 };
 

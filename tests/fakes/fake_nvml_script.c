@@ -8,7 +8,7 @@
 static const char *const calls[FAKE_CALLS] = {
     "init",  "handle",   "energy",   "samples",  "power",   "temperature",
     "clock", "throttle", "limit",    "appclock", "thermal", "powercap",
-    "ecc",   "eccfixed", "remapped", "pid",      "xid"};
+    "ecc",   "eccfixed", "remapped", "pid",      "xid",     "use"};
 
 const char *fake_call_name(enum fake_call call)
 {

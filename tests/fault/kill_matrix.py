@@ -47,7 +47,7 @@ task:
   ignore_eos: true
 phases: {{warmup: 0s, idle: 0s, cooldown: 0s}}
 limits: {{engine_start: {start}, request: {request}, trial: {trial}, engine_stop: 500ms, meter: 1s, attempts: {attempts}}}
-gates: {{cpu_thief: 1, steal_time: 1}}
+gates: {{cpu_thief: 1, steal_time: 1, send_lag: 1}}
 """
 
 

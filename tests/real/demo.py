@@ -43,7 +43,7 @@ def short_study(folder):
     # two threads that share a busy processor wait for each other most of the time
     text = re.sub(r"^( *)threads:.*$", r"\1threads: 1", text, flags=re.M)
     # this test is about the way through; other tests may share the machine
-    text, n = re.subn(r"^gates:.*$", "gates: {cpu_thief: 1, steal_time: 1}", text, flags=re.M)
+    text, n = re.subn(r"^gates:.*$", "gates: {cpu_thief: 1, steal_time: 1, send_lag: 1}", text, flags=re.M)
     assert n == 1, "the example states its gates"
     for name in os.listdir(example):
         if name.endswith(".jsonl"):

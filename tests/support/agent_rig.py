@@ -37,7 +37,7 @@ task:
   max_tokens: {tokens}
 phases: {{warmup: 0s, idle: 0s, cooldown: 0s}}
 limits: {{engine_start: 5s, request: 2s, trial: 10s, engine_stop: 500ms, meter: 1s, attempts: {attempts}}}
-gates: {{cpu_thief: 1, steal_time: 1}}
+gates: {{cpu_thief: 1, steal_time: 1, send_lag: 1}}
 executor: {executor}
 """
 COMMAND_STUDY = """\
@@ -46,7 +46,7 @@ factors: {{n: [a, b]}}
 repetitions: {repetitions}
 engine: {{kind: command, run: ["true"]}}
 limits: {{trial: 10s, engine_stop: 500ms, meter: 1s, attempts: {attempts}}}
-gates: {{cpu_thief: 1, steal_time: 1}}
+gates: {{cpu_thief: 1, steal_time: 1, send_lag: 1}}
 executor: {executor}
 """
 

@@ -204,6 +204,98 @@ static void what_happened_to_the_gpus(void **state)
     check(&in, "gpu_unread ");
 }
 
+static struct pji_client_state quick_client(double *lag_s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        lag_s[i] = 20e-6;
+    return (struct pji_client_state){
+        .busiest = {.known = true, .client_share = 0.5, .server_share = 0.5},
+        .stopped_share = 0.01,
+        .lag_s = lag_s,
+        .n_lags = n,
+        .ttft_p50_s = 0.2,
+        .gpu = {.gpu = "gpu-0", .dip_share = (double)NAN, .use = (double)NAN}};
+}
+
+static void a_client_that_is_the_bottleneck(void **state)
+{
+    (void)state;
+    double lag_s[200];
+    struct pji_client_state client = quick_client(lag_s, 200);
+    struct pji_gate_inputs in = clean();
+    in.client = &client;
+    check(&in, "");
+    client.busiest.client_share = 0.91;
+    check(&in, "host_bound ");
+    in.window_ns = 1000000000; /* still judged, and below that not: what is read is coarse */
+    check(&in, "host_bound ");
+    in = clean();
+    in.client = &client;
+    client.busiest.known = false;
+    check(&in, "");
+    client = quick_client(lag_s, 200);
+    client.stopped_share = 0.101;
+    check(&in, "host_bound ");
+    client.stopped_share = (double)NAN;
+    check(&in, "");
+    in.requests = 0; /* a command has no client */
+    client.stopped_share = 0.9;
+    check(&in, "");
+}
+
+static void requests_that_leave_late(void **state)
+{
+    (void)state;
+    double lag_s[200];
+    struct pji_client_state client = quick_client(lag_s, 200);
+    struct pji_gate_inputs in = clean();
+    in.client = &client;
+    for (size_t i = 0; i < 3; i++)
+        lag_s[i] = 0.0021; /* above 1 % of 200 ms, but so few are chance */
+    check(&in, "");
+    for (size_t i = 0; i < 7; i++)
+        lag_s[i] = 0.0021;
+    check(&in, "host_bound ");
+    client.ttft_p50_s = 0.22; /* 2.2 ms are allowed */
+    check(&in, "");
+    client.ttft_p50_s = 0.001; /* 10 us are not told from the timer's own lateness */
+    for (size_t i = 0; i < 200; i++)
+        lag_s[i] = 0.0009;
+    check(&in, "");
+    for (size_t i = 0; i < 200; i++)
+        lag_s[i] = 0.0011;
+    check(&in, "host_bound ");
+    client.ttft_p50_s = (double)NAN;
+    check(&in, "");
+    client.ttft_p50_s = 0.2;
+    client.n_lags = 0;
+    check(&in, "");
+}
+
+static void a_server_that_starves_its_gpu(void **state)
+{
+    (void)state;
+    double lag_s[200];
+    struct pji_client_state client = quick_client(lag_s, 200);
+    struct pji_gate_inputs in = clean();
+    in.client = &client;
+    client.busiest.server_share = 1; /* inference on the processors: no GPU, no fault */
+    check(&in, "");
+    client.gpu.use = 0.99; /* decoding that is bound by memory: flat and in use */
+    client.gpu.dip_share = 0.02;
+    check(&in, "");
+    client.gpu.dip_share = 0.11;
+    check(&in, "host_bound ");
+    client.gpu.dip_share = 0;
+    client.gpu.use = 0.79;
+    check(&in, "host_bound ");
+    client.busiest.server_share = 0.89; /* it idles, but not for want of a processor */
+    check(&in, "");
+    client = quick_client(lag_s, 200);
+    client.shared_cores = true;
+    check(&in, "shared_cores ");
+}
+
 static void energies_fire_by_what_they_are(void **state)
 {
     (void)state;
@@ -265,6 +357,9 @@ int main(void)
         cmocka_unit_test(each_fault_fires_its_own_gate),
         cmocka_unit_test(what_else_the_machine_did),
         cmocka_unit_test(what_happened_to_the_gpus),
+        cmocka_unit_test(a_client_that_is_the_bottleneck),
+        cmocka_unit_test(requests_that_leave_late),
+        cmocka_unit_test(a_server_that_starves_its_gpu),
         cmocka_unit_test(energies_fire_by_what_they_are),
         cmocka_unit_test(details_give_the_figures),
         cmocka_unit_test(a_slow_meter_has_a_wider_gap_limit),

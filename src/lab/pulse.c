@@ -1,0 +1,81 @@
+#include "lab/pulse.h"
+
+#include "platform/clock.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const int64_t period_ns = 10 * PJI_NS_PER_MS;
+
+struct pji_pulse {
+    pthread_t thread;
+    atomic_bool ending;
+    int64_t start_ns, end_ns;
+    int64_t late_ns;   /* not awake although due */
+    int64_t queued_ns; /* of it waiting for a processor; -1: unknown */
+};
+
+/* Time that this thread waited for a processor so far. */
+static int64_t queued_ns(void)
+{
+    long long ran = 0, waited = -1;
+    FILE *file = fopen("/proc/thread-self/schedstat", "re");
+    if (file == NULL)
+        return -1;
+    if (fscanf(file, "%lld %lld", &ran, &waited) != 2)
+        waited = -1;
+    fclose(file);
+    return waited;
+}
+
+static void *beat(void *arg)
+{
+    struct pji_pulse *p = arg;
+    int64_t queued_before_ns = queued_ns();
+    int64_t due_ns = pji_clock_ns(CLOCK_MONOTONIC);
+    p->start_ns = due_ns;
+    while (!atomic_load(&p->ending)) {
+        due_ns += period_ns;
+        struct timespec due = {.tv_sec = due_ns / PJI_NS_PER_S, .tv_nsec = due_ns % PJI_NS_PER_S};
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) != 0)
+            continue;
+        int64_t now_ns = pji_clock_ns(CLOCK_MONOTONIC);
+        p->late_ns += now_ns - due_ns;
+        if (now_ns - due_ns > period_ns) /* what was missed meanwhile is one lateness */
+            due_ns = now_ns;
+    }
+    p->end_ns = pji_clock_ns(CLOCK_MONOTONIC);
+    int64_t queued_after_ns = queued_ns();
+    p->queued_ns = queued_before_ns >= 0 && queued_after_ns >= queued_before_ns
+                       ? queued_after_ns - queued_before_ns
+                       : -1;
+    return NULL;
+}
+
+struct pji_pulse *pji_pulse_start(void)
+{
+    struct pji_pulse *p = calloc(1, sizeof *p);
+    if (p == NULL || pthread_create(&p->thread, NULL, beat, p) != 0) {
+        free(p);
+        return NULL;
+    }
+    return p;
+}
+
+double pji_pulse_stop(struct pji_pulse *p)
+{
+    if (p == NULL)
+        return (double)NAN;
+    atomic_store(&p->ending, true);
+    pthread_join(p->thread, NULL);
+    double dur_ns = (double)(p->end_ns - p->start_ns);
+    double share = (double)NAN;
+    if (p->queued_ns >= 0 && dur_ns > 0)
+        share = fmax((double)(p->late_ns - p->queued_ns), 0) / dur_ns;
+    free(p);
+    return share;
+}
