@@ -14,6 +14,7 @@
 #include "lab/phase_sum.h"
 #include "lab/program.h"
 #include "lab/scores.h"
+#include "lab/stages.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -546,6 +547,27 @@ static pj_status put_unsettled(struct writer *w, const struct pji_phase_data *ph
     return status;
 }
 
+/* Prefill, decode and what is neither, as phases of their own. */
+static pj_status store_stages(struct writer *w, const struct pji_phase_data *phase)
+{
+    struct pji_stages stages = {0};
+    size_t n = w->data->trace.header.n_channels;
+    if (!w->data->has_trace)
+        return PJ_OK; /* the trial has failed: there is no figure of energy at all */
+    pj_status status = pji_stages_make(&stages, w->data, phase, w->err);
+    for (enum pji_stage k = 0; k <= PJI_STAGE_REST && status == PJ_OK; k++) {
+        if (stages.spans.reason[0] != '\0' || n == 0)
+            break;
+        memcpy(w->energies, stages.energies[k], n * sizeof *w->energies);
+        memcpy(w->in_total, stages.in_total, n * sizeof *w->in_total);
+        status = store_energies(w, pji_stage_name(k), task_name(phase), &stages.totals[k]);
+    }
+    if (status == PJ_OK)
+        status = pji_stages_store_metrics(&stages, w->store, w->attempt, task_name(phase), w->err);
+    pji_stages_fini(&stages);
+    return status;
+}
+
 static pj_status put_measured(struct writer *w, const struct pji_phase_data *phase,
                               const struct pj_energy *total, const struct pji_parts *parts,
                               const struct figures *f)
@@ -560,6 +582,8 @@ static pj_status put_measured(struct writer *w, const struct pji_phase_data *pha
             status = put_request_metrics(w, phase, total, parts, shown);
         if (status == PJ_OK && phase->load.n > 0)
             status = put_counts(w, phase, total, parts);
+        if (status == PJ_OK && phase->load.n > 0)
+            status = store_stages(w, phase);
     }
     if (status == PJ_OK && phase->load.n > 0)
         status = store_load(w, phase);

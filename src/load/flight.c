@@ -253,6 +253,7 @@ void pji_flight_land(struct pji_flight *f, int64_t t_ns)
         pji_run_out_of_memory(f->run);
     if (f->kind == PJI_ANSWER_JSON && f->read_ns && !f->problem.code)
         r->last_token_ns = f->read_ns;
+    r->end_ns = t_ns;
     if (fill_record(f, f->run->err))
         pji_run_out_of_memory(f->run);
     if (r->output_tokens >= 0)

@@ -60,7 +60,8 @@ struct pji_request_record {
     size_t spec;    /* index into the plan */
     int64_t stream; /* which of the request slots sent it: closed loop 0…N-1 */
     int64_t scheduled_ns, sent_ns, first_token_ns, last_token_ns; /* 0: did not happen */
-    int64_t prompt_tokens, cached_tokens, output_tokens;          /* -1: the server did not say */
+    int64_t end_ns; /* the answer was whole, or had failed; 0: never sent */
+    int64_t prompt_tokens, cached_tokens, output_tokens; /* -1: the server did not say */
     long http_status;
     char finish[16];
     char *text;        /* output text, owned; NULL: none */

@@ -17,6 +17,10 @@ static const struct pji_figure_name names[] = {
      "faster"},
     {"ttft_s", "TTFT, s", "time to first token", "time to first token, s", "shorter", "longer"},
     {"tpot_s", "TPOT, s", "time per output token", "time per output token, s", "shorter", "longer"},
+    {"prefill_j_per_token", "J/prompt token", "energy of prefill per prompt token",
+     "energy of prefill per prompt token, J", "less", "more"},
+    {"decode_j_per_token", "J/decoded token", "energy of decode per token after the first",
+     "energy of decode per token after the first, J", "less", "more"},
     {"load_j", "J to load", "energy of loading", "energy of loading, J", "less", "more"},
     {"load_break_even_requests", "requests per loading", "requests that loading is worth",
      "requests that loading is worth", "fewer", "more"},
@@ -58,6 +62,13 @@ static const struct pji_definition definitions[] = {
     {"tpot_s", "TPOT, s",
      "time from the first to the last token divided by the output tokens less one, mean over the "
      "requests with two tokens or more"},
+    {"prefill_j_per_token", "J/prompt token",
+     "energy from sending a request to its first token, pooled over the requests of the window and "
+     "divided by their prompt tokens; only where one request was in flight at a time"},
+    {"decode_j_per_token", "J/decoded token",
+     "energy from the first token of an answer to its end, pooled over the requests of the window "
+     "and divided by their output tokens after the first; only where one request was in flight at "
+     "a time"},
     {"load_j", "J to load",
      "energy of the phase load, from starting the engine until it is ready; the same for each task "
      "of a trial, and in no other figure"},

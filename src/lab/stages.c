@@ -1,0 +1,128 @@
+/* lab/stages.c - see parts.h. */
+#include "lab/stages.h"
+
+#include "core/array.h"
+#include "lab/split.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *pji_stage_name(enum pji_stage part)
+{
+    switch (part) {
+    case PJI_STAGE_PREFILL:
+        return "prefill";
+    case PJI_STAGE_DECODE:
+        return "decode";
+    case PJI_STAGE_REST:
+        return "rest";
+    case PJI_STAGE_OTHER:
+    case PJI_STAGES:
+        break;
+    }
+    return "other";
+}
+
+static pj_status allocate(struct pji_stages *stages, size_t n, struct pj_error *err)
+{
+    stages->in_total = pji_zalloc(n + 1, sizeof *stages->in_total, err);
+    bool good = stages->in_total != NULL;
+    for (size_t i = 0; i < PJI_STAGES && good; i++) {
+        stages->energies[i] = pji_zalloc(n + 1, sizeof *stages->energies[i], err);
+        good = stages->energies[i] != NULL;
+    }
+    return good ? PJ_OK : PJ_ENOMEM;
+}
+
+/* A total that lacks a channel of the window's would pass for the whole: it is missing then. */
+static void add_up(struct pji_stages *stages, const struct pji_trace_header *header, size_t part)
+{
+    struct pji_total *total = &stages->totals[part];
+    pji_ledger_total(total, header->channels, stages->energies[part], stages->in_total,
+                     header->n_channels, header->missing, header->n_missing);
+    for (size_t i = 0; i < header->n_channels; i++) {
+        const struct pj_energy *e = &stages->energies[part][i];
+        if (!stages->in_total[i] || e->origin != PJ_ORIGIN_MISSING)
+            continue;
+        pji_energy_missing(&total->energy, e->reason);
+        return;
+    }
+}
+
+static pj_status split(struct pji_stages *stages, const struct pji_trace *trace,
+                       struct pj_error *err)
+{
+    const struct pji_trace_header *header = &trace->header;
+    struct pji_total whole;
+    struct pj_energy one[PJI_STAGES];
+    struct pj_energy *energies = pji_zalloc(header->n_channels + 1, sizeof *energies, err);
+    pj_status status = energies != NULL ? PJ_OK : PJ_ENOMEM;
+    if (status == PJ_OK)
+        pji_trace_window(trace, stages->spans.start_ns, stages->spans.end_ns, false, energies,
+                         stages->in_total, &whole);
+    for (size_t i = 0; i < header->n_channels && status == PJ_OK; i++) {
+        status = pji_split_series(&trace->series[i], &energies[i], &stages->spans, one, err);
+        for (size_t k = 0; k < PJI_STAGES && status == PJ_OK; k++)
+            stages->energies[k][i] = one[k];
+    }
+    for (size_t k = 0; k <= PJI_STAGE_REST && status == PJ_OK; k++)
+        add_up(stages, header, k);
+    free(energies);
+    return status;
+}
+
+pj_status pji_stages_make(struct pji_stages *stages, const struct pji_trial_data *data,
+                          const struct pji_phase_data *phase, struct pj_error *err)
+{
+    *stages = (struct pji_stages){0};
+    pj_status status = allocate(stages, data->trace.header.n_channels, err);
+    if (status == PJ_OK)
+        status = pji_spans_make(&stages->spans, &phase->load, phase->start_ns, phase->end_ns,
+                                phase->run.load.concurrency == 1, err);
+    if (status != PJ_OK)
+        return status;
+    if (data->remote_reason[0] != '\0')
+        snprintf(stages->spans.reason, sizeof stages->spans.reason, "%s", data->remote_reason);
+    if (stages->spans.reason[0] == '\0')
+        return split(stages, &data->trace, err);
+    for (size_t k = 0; k < PJI_STAGES; k++)
+        pji_energy_missing(&stages->totals[k].energy, stages->spans.reason);
+    return PJ_OK;
+}
+
+void pji_stages_fini(struct pji_stages *stages)
+{
+    for (size_t i = 0; i < PJI_STAGES; i++)
+        free(stages->energies[i]);
+    free(stages->in_total);
+    pji_spans_fini(&stages->spans);
+    *stages = (struct pji_stages){0};
+}
+
+pj_status pji_stages_store_metrics(const struct pji_stages *stages, struct pji_store *store,
+                                   int64_t attempt, const char *task, struct pj_error *err)
+{
+    const struct pji_spans *s = &stages->spans;
+    const struct pj_energy *prefill = &stages->totals[PJI_STAGE_PREFILL].energy;
+    const struct pj_energy *decode = &stages->totals[PJI_STAGE_DECODE].energy;
+    bool cut = s->reason[0] == '\0';
+    static const char none[] = "no answer of the pool had more than one token";
+    const struct pji_metric_row rows[] = {
+        pji_metric_per(task, "prefill_j", prefill, 1, ""),
+        pji_metric_per(task, "decode_j", decode, s->decode_tokens > 0 ? 1 : 0, none),
+        pji_metric_per(task, "prefill_j_per_token", prefill, (double)s->prompt_tokens,
+                       "all prompt tokens came from a cache"),
+        pji_metric_per(task, "decode_j_per_token", decode, (double)s->decode_tokens, none),
+        {.task = task,
+         .name = "split_requests",
+         .value = cut ? (double)s->requests : (double)NAN,
+         .origin = "",
+         .reason = s->reason},
+    };
+    pj_status status = PJ_OK;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0] && status == PJ_OK; i++)
+        status = pji_store_add_metric(store, attempt, &rows[i], err);
+    return status;
+}
