@@ -7,7 +7,7 @@
  * libcurl looks for a free connection by walking all connections to the host, which is quadratic
  * in the number of streams. So the pool is cut into shards of at most SHARD_SIZE easy handles, each
  * with a multi handle and connections of its own; a handle stays in its shard and thereby near the
- * connection that it used before. (Measured with 10 000 streams: see bench/load_ceiling.c.)
+ * connection that it used before. (Measured with 10 000 streams: see bench/load.)
  */
 #include "net/http.h"
 
