@@ -101,6 +101,20 @@ static pj_status take_object(struct pji_flight *f, const char *json, size_t len,
     return streamed && f->text.len + f->reasoning.len > before ? stamp_text(f, err) : PJ_OK;
 }
 
+/* An event of type "error", whatever its data is. */
+static pj_status take_error(const char *data, size_t len, struct pj_error *err)
+{
+    struct pji_chunk chunk = {.error = ""};
+    struct pji_str text = {0}, reasoning = {0};
+    char excerpt[PJI_EXCERPT];
+    pj_status status = pji_chunk_parse(data, len, &text, &reasoning, &chunk, NULL);
+    pji_str_fini(&text);
+    pji_str_fini(&reasoning);
+    return pji_fail(err, PJ_EPEER, "the server reported an error inside its answer: %s",
+                    status == PJ_OK && chunk.error[0] ? chunk.error
+                                                      : pji_excerpt(data, len, excerpt));
+}
+
 static pj_status on_event(void *context, const char *data, size_t len, struct pj_error *err)
 {
     struct pji_flight *f = context;
@@ -110,6 +124,8 @@ static pj_status on_event(void *context, const char *data, size_t len, struct pj
         f->done_seen = true;
         return PJ_OK;
     }
+    if (f->sse.is_error)
+        return take_error(data, len, err);
     return take_object(f, data, len, true, err);
 }
 
@@ -121,7 +137,10 @@ static void on_status(void *context, long http_status, const char *content_type)
     bool whole = spec_of(f)->whole;
     f->record->http_status = http_status;
     f->kind = PJI_ANSWER_OTHER;
-    if (http_status / 100 == 2 && !whole && events)
+    if (strncmp(content_type, "compressed", 10) == 0)
+        (void)pji_fail(&f->problem, PJ_EPEER, "the server's answer is %s, which nobody asked for",
+                       content_type);
+    else if (http_status / 100 == 2 && !whole && events)
         f->kind = PJI_ANSWER_STREAM;
     else if (http_status / 100 == 2 && whole && json)
         f->kind = PJI_ANSWER_JSON;
@@ -193,6 +212,11 @@ static void judge(struct pji_flight *f, const char *net_error)
     else if (!f->done_seen)
         (void)pji_fail(&f->problem, PJ_EPEER,
                        "the stream of %s ended without [DONE]: it was cut off", url);
+    const char *finish = f->record->finish;
+    if (!f->problem.code && (strcmp(finish, "abort") == 0 || strcmp(finish, "error") == 0))
+        (void)pji_fail(&f->problem, PJ_EPEER,
+                       "%s gave the answer up (finish_reason \"%s\"): it is not complete", url,
+                       finish);
     if (!f->problem.code && f->text.len + f->reasoning.len == 0)
         (void)pji_fail(&f->problem, PJ_EPEER, "%s answered without any text", url);
 }

@@ -18,7 +18,9 @@
 #include "platform/platform.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -105,6 +107,15 @@ static void tell_status(struct pji_transfer *t)
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
     t->got_status = true;
+    /* We ask for no encoding; a body that has one all the same cannot be read as its type says. */
+    struct curl_header *encoding = NULL;
+    char compressed[64];
+    if (curl_easy_header(t->easy, "Content-Encoding", 0, CURLH_HEADER, -1, &encoding) ==
+            CURLHE_OK &&
+        strcasecmp(encoding->value, "identity") != 0) {
+        snprintf(compressed, sizeof compressed, "compressed (%.40s)", encoding->value);
+        type = compressed;
+    }
     if (t->on_status)
         t->on_status(t->context, status, type ? type : "");
 }

@@ -30,7 +30,8 @@ struct pji_http_request {
     int64_t timeout_ns;       /* from the start of the request to its end; 0: 60 s */
     void *context;
     /* Once, before the first byte of the body: HTTP status and Content-Type ("" when there is
-     * none). May be NULL. */
+     * none; "compressed (…)" when the body has an encoding, which we never ask for). May be NULL.
+     */
     void (*on_status)(void *context, long http_status, const char *content_type);
     /* Bytes of the body as they arrive; t_ns is taken once for each read. May be NULL. A non-zero
      * return aborts the transfer. No request may be started from here. */

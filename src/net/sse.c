@@ -1,5 +1,5 @@
 /* net/sse.c - see sse.h. The grammar is that of the WHATWG HTML standard, section 9.2.5; of its
- * fields only "data" matters here, since OpenAI-compatible servers use no other.
+ * fields "data" matters here, and the type "error", with which some servers end a stream.
  */
 #include "net/sse.h"
 
@@ -17,7 +17,7 @@ void pji_sse_reset(struct pji_sse *sse)
     sse->held = NULL;
     sse->held_len = 0;
     sse->bom = 0;
-    sse->cr = sse->has_data = false;
+    sse->cr = sse->has_data = sse->is_error = false;
 }
 
 void pji_sse_fini(struct pji_sse *sse)
@@ -45,17 +45,28 @@ static pj_status settle(struct pji_sse *sse, struct pj_error *err)
 
 static pj_status dispatch(struct pji_sse *sse, pji_sse_fn *fn, void *context, struct pj_error *err)
 {
-    if (!sse->has_data)
+    if (!sse->has_data) {
+        sse->is_error = false;
         return PJ_OK;
+    }
     const char *data = sse->held ? sse->held : pji_str_text(&sse->data);
     size_t len = sse->held ? sse->held_len : sse->data.len;
     sse->has_data = false;
     sse->held = NULL;
     sse->held_len = 0;
     pj_status status = fn(context, data, len, err);
+    sse->is_error = false;
     if (sse->data.len > 0)
         pji_str_clear(&sse->data);
     return status;
+}
+
+/* "event: error" */
+static bool names_error(const char *line, size_t len)
+{
+    size_t skip = len > 6 && line[6] == ' ' ? 7 : 6;
+    return len == skip + 5 && memcmp(line, "event:", 6) == 0 &&
+           memcmp(line + skip, "error", 5) == 0;
 }
 
 /* One whole line without its end. `stays`: the bytes live until the feed returns. */
@@ -64,6 +75,7 @@ static pj_status take_line(struct pji_sse *sse, const char *line, size_t len, bo
 {
     if (len == 0)
         return dispatch(sse, fn, context, err);
+    sse->is_error = sse->is_error || names_error(line, len);
     if (len < 4 || memcmp(line, "data", 4) != 0 || (len > 4 && line[4] != ':'))
         return PJ_OK;
     size_t skip = len > 4 ? 5 : 4;

@@ -1,6 +1,7 @@
 /* net/sse.h - server-sent events (WHATWG HTML, section 9.2) from bytes as they come: calls back for
  * each complete event's data. Lines may be split anywhere; LF, CRLF and CR end a line; a byte order
- * mark at the start, comments and other fields are skipped; an event that the stream ends in the
+ * mark at the start and comments are skipped, and so are other fields than "data", but for the type
+ * "error"; an event that the stream ends in the
  * middle of is never delivered. Bounded: an event or a line over 4 MiB is PJ_EPEER.
  *
  * An event whose bytes came in one piece is handed out in place, without a copy.
@@ -18,6 +19,7 @@ struct pji_sse {
     size_t held_len;
     unsigned bom;      /* bytes of a byte order mark seen; 3: none, or behind us */
     bool cr, has_data; /* the last byte was CR; the event has data */
+    bool is_error;     /* the event's type is "error": to be read while it is handed out */
 };
 
 /* data is not NUL-terminated and valid during the call only. */

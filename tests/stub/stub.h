@@ -35,6 +35,7 @@ struct stub_options {
     int64_t every[N_FAULTS]; /* 0: never */
     const char *host, *model, *alias, *api_key, *port_file, *grandchild, *answer, *echo_after;
     bool no_usage, usage_each, empty_first, crlf, write_each, ignore_term, health_hang, start_fail;
+    bool arrivals; /* keep when each completion was asked for */
 };
 
 void stub_options_read(struct stub_options *options, int argc, char **argv);

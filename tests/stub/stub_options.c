@@ -45,6 +45,7 @@ static const struct option table[] = {
     {"--wrong-every", NULL, NUMBER, AT(wrong_every), 1, "K: every K-th such answer is 'perhaps'"},
     {"--health-delay-ms", NULL, NUMBER, AT(health_delay_ms), 1, "MS: /health says 503 so long"},
     {"--health-hang", NULL, FLAG, AT(health_hang), 0, "/health never answers"},
+    {"--arrivals", NULL, FLAG, AT(arrivals), 0, "keep arrival times for GET /stub/arrivals"},
     {"--start-fail", NULL, FLAG, AT(start_fail), 0, "exit 1 instead of serving"},
     {"--ignore-term", NULL, FLAG, AT(ignore_term), 0, "ignore SIGTERM"},
     {"--grandchild", NULL, TEXT, AT(grandchild), 0,

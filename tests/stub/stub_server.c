@@ -3,7 +3,8 @@
  * A connection reads one request at a time (what a client pipelines waits in its buffer), answers
  * it at once or when its timer is due, and is kept alive. Timers are a binary heap, so that 10 000
  * open streams cost little. GET /stub/last gives the last completion's body, /stub/counts what was
- * seen: tests check the wire with them.
+ * seen: tests check the wire with them. GET /stub/arrivals (--arrivals) gives when each completion
+ * was asked for, in microseconds of CLOCK_MONOTONIC: benches hold clients against their schedule.
  */
 #include "stub.h"
 
@@ -41,6 +42,8 @@ struct server {
     struct conn **heap; /* 1-based */
     size_t heap_n, heap_cap;
     struct stub_buf last;
+    int64_t *arrivals_us;
+    size_t n_arrivals, arrivals_cap;
 };
 
 static int64_t now_us(void)
@@ -214,9 +217,32 @@ static bool on_due(struct server *s, struct conn *c)
     return conn_flush(s, c);
 }
 
+static void note_arrival(struct server *s)
+{
+    if (s->n_arrivals == s->arrivals_cap) {
+        s->arrivals_cap = s->arrivals_cap > 0 ? 2 * s->arrivals_cap : 4096;
+        s->arrivals_us = realloc(s->arrivals_us, s->arrivals_cap * sizeof *s->arrivals_us);
+        if (!s->arrivals_us)
+            abort();
+    }
+    s->arrivals_us[s->n_arrivals++] = now_us();
+}
+
+static bool arrivals(struct server *s, struct conn *c)
+{
+    static struct stub_buf b;
+    b.n = 0;
+    stub_puts(&b, "");
+    for (size_t i = 0; i < s->n_arrivals; i++)
+        stub_printf(&b, "%lld\n", (long long)s->arrivals_us[i]);
+    return answer_text(s, c, 200, "text/plain", b.n > 0 ? b.p : "");
+}
+
 static bool completion(struct server *s, struct conn *c, bool chat, const char *body)
 {
     s->requests++;
+    if (s->o.arrivals)
+        note_arrival(s);
     s->in_flight++;
     s->in_flight_max = s->in_flight > s->in_flight_max ? s->in_flight : s->in_flight_max;
     s->last.n = 0;
@@ -302,6 +328,8 @@ static bool get(struct server *s, struct conn *c, const char *path)
                                "{\"error\":{\"message\":\"Loading model\",\"code\":503}}");
         return answer_text(s, c, 200, "application/json", "{\"status\":\"ok\"}");
     }
+    if (strcmp(path, "/stub/arrivals") == 0)
+        return arrivals(s, c);
     if (strcmp(path, "/metrics") == 0)
         return metrics(s, c);
     if (strcmp(path, "/version") == 0)
