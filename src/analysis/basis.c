@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- scores ---- */
 
@@ -246,6 +247,43 @@ static pj_status read_texts(struct pji_summary *s, struct pji_store *store, stru
     return status;
 }
 
+struct file_visit {
+    struct pji_summary *summary;
+    struct pji_store *store;
+    struct pji_str names;
+};
+
+/* A file counts when it is where the study says. */
+static pj_status on_artefact(void *context, const struct pji_artefact_row *row,
+                             struct pj_error *err)
+{
+    struct file_visit *visit = context;
+    struct pji_str path = {0};
+    pji_str_addf(&path, "%s/%s", pji_store_dir(visit->store), row->path);
+    pj_status status = pji_str_ok(&path, err);
+    if (status == PJ_OK && access(path.text, F_OK) == 0) {
+        pji_str_addf(&visit->names, "%s%s", visit->names.len > 0 ? ", " : "", row->name);
+        visit->summary->example_trace =
+            visit->summary->example_trace || strcmp(row->name, "trace.jsonl") == 0;
+    }
+    pji_str_fini(&path);
+    return status;
+}
+
+static pj_status find_files(struct pji_summary *s, struct pji_store *store, struct pj_error *err)
+{
+    struct file_visit visit = {.summary = s, .store = store};
+    pj_status status = pji_store_each_artefact(store, s->example_attempt, on_artefact, &visit, err);
+    if (status == PJ_OK)
+        status = pji_str_ok(&visit.names, err);
+    if (status == PJ_OK) {
+        s->example_files = pji_dup(pji_str_text(&visit.names), err);
+        status = s->example_files != NULL ? PJ_OK : PJ_ENOMEM;
+    }
+    pji_str_fini(&visit.names);
+    return status;
+}
+
 static pj_status visit_trial(struct pji_summary *s, const struct pji_gathered_trial *t,
                              struct pji_store *store, struct pj_error *err)
 {
@@ -266,6 +304,8 @@ static pj_status visit_trial(struct pji_summary *s, const struct pji_gathered_tr
         status = pji_store_each_energy(store, t->attempt, on_energy, s, err);
         if (status == PJ_OK)
             status = pji_store_each_fact(store, t->attempt, on_fact, s, err);
+        if (status == PJ_OK)
+            status = find_files(s, store, err);
     }
     return status;
 }
@@ -278,6 +318,7 @@ pj_status pji_summary_basis(struct pji_summary *summary, const struct pji_gather
         status = pji_store_each_factor(store, on_factor, summary, err);
     if (status == PJ_OK)
         status = pji_store_each_fact(store, 0, on_fact, summary, err);
+    summary->n_study_facts = summary->n_facts;
     for (size_t i = 0; i < g->n && status == PJ_OK; i++)
         status = visit_trial(summary, &g->trials[i], store, err);
     summary->identical_outputs = true;

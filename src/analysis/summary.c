@@ -288,5 +288,6 @@ void pji_summary_fini(struct pji_summary *summary)
     free(summary->seed);
     free(summary->tool);
     free(summary->dir);
+    free(summary->example_files);
     *summary = (struct pji_summary){0};
 }

@@ -120,6 +120,7 @@ struct pji_summary {
     size_t n_gates;
     struct pji_pair *facts; /* of the study, then of its first done attempt */
     size_t n_facts;
+    size_t n_study_facts; /* how many of them are the study's; the others are the attempt's */
     struct pji_pair
         *sensors; /* channel name → domain, origin, u in words; of the first done trial */
     size_t n_sensors;
@@ -138,6 +139,8 @@ struct pji_summary {
     size_t repeated_items;   /* items with two or more outputs to compare */
     int64_t example_attempt; /* first done attempt (its power trace is drawn), 0: none */
     int64_t example_trial;
+    char *example_files; /* the files of that attempt that are there: "engine.log, trace.jsonl" */
+    bool example_trace;  /* trace.jsonl is among them */
 };
 
 pj_status pji_summary_make(struct pji_summary *summary, struct pji_store *store,

@@ -2,22 +2,45 @@
 #include "report/compose.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- what it rests on ---- */
 
-static void add_pairs(struct pji_doc *doc, const char *id, const char *caption, const char *key,
-                      const char *value, const struct pji_pair *pairs, size_t n)
+static void open_pairs(struct pji_doc *doc, const char *id, const char *caption, const char *key,
+                       const char *value)
 {
-    if (n == 0)
-        return;
     pji_doc_table(doc, id, caption);
     pji_doc_column(doc, key, key, false);
     pji_doc_column(doc, value, value, false);
+}
+
+/* Each number leads to the trial. */
+static void add_failures(struct pji_doc *doc, const struct pji_summary *s)
+{
+    if (s->n_failures > 0)
+        open_pairs(doc, "failures", "Trials that are not in the figures.", "trial", "reason");
+    for (size_t i = 0; i < s->n_failures; i++) {
+        int64_t trial = strtoll(s->failures[i].key, NULL, 10);
+        pji_doc_source(doc, "state", "", "", &trial, 1);
+        pji_doc_cell(doc, s->failures[i].key);
+        pji_doc_no_source(doc);
+        pji_doc_cell(doc, s->failures[i].value);
+    }
+}
+
+/* The first `common` of them are the study's, the others those of the example. */
+static void add_pairs(struct pji_doc *doc, const struct pji_summary *s, const char *statistic,
+                      const struct pji_pair *pairs, size_t n, size_t common)
+{
     for (size_t i = 0; i < n; i++) {
+        pji_doc_no_source(doc);
         pji_doc_cell(doc, pairs[i].key);
+        pji_doc_source(doc, statistic, "", "", &s->example_trial,
+                       i < common || s->example_trial == 0 ? 0 : 1);
         pji_doc_cell(doc, pairs[i].value);
     }
+    pji_doc_no_source(doc);
 }
 
 static void add_gates(struct pji_doc *doc, const struct pji_summary *s)
@@ -91,9 +114,12 @@ void pji_report_add_basis(struct pji_doc *doc, const struct pji_summary *s)
     pji_report_from_trials(doc, s, "gate", PJI_EVERY_TREATMENT, false);
     add_gates(doc, s);
     pji_doc_no_source(doc);
-    add_pairs(doc, "failures", "Trials that are not in the figures.", "trial", "reason",
-              s->failures, s->n_failures);
-    add_pairs(doc, "sensors", "Instruments, as seen in the first done trial.", "channel", "energy",
-              s->sensors, s->n_sensors);
-    add_pairs(doc, "facts", "Machine, engine and model.", "key", "value", s->facts, s->n_facts);
+    add_failures(doc, s);
+    if (s->n_sensors > 0)
+        open_pairs(doc, "sensors", "Instruments, as seen in the first done trial.", "channel",
+                   "energy");
+    add_pairs(doc, s, "instrument", s->sensors, s->n_sensors, 0);
+    if (s->n_facts > 0)
+        open_pairs(doc, "facts", "Machine, engine and model.", "key", "value");
+    add_pairs(doc, s, "fact", s->facts, s->n_facts, s->n_study_facts);
 }

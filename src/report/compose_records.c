@@ -153,7 +153,10 @@ void pji_report_add_methods(struct pji_doc *doc, const struct pji_summary *s)
                      "Treatments were compared with %s by the geometric mean of the ratios within "
                      "blocks. ",
                      s->treatments[0].label);
-    pji_str_addf(&text, "Plan SHA-256 %s, made by %s.", s->plan_sha256, s->tool);
+    if (s->plan_sha256[0] != '\0')
+        pji_str_addf(&text, "Plan SHA-256 %s, made by %s.", s->plan_sha256, s->tool);
+    else
+        pji_str_addf(&text, "Made by %s.", s->tool);
     pji_doc_no_source(doc);
     pji_doc_add(doc, PJI_BLOCK_HEADING, "Methods");
     pji_report_from_trials(doc, s, "count", PJI_EVERY_TREATMENT, false);
@@ -170,15 +173,21 @@ static void add_recompute(struct pji_doc *doc, const struct pji_summary *s)
     if (gmtime_r(&wall_s, &utc) != NULL)
         strftime(created, sizeof created, "%Y-%m-%d %H:%M UTC", &utc);
     pji_doc_add(doc, PJI_BLOCK_HEADING, "How to recompute");
+    pji_doc_source(doc, "plan", "", "", NULL, 0);
+    pji_doc_add(doc, PJI_BLOCK_PARAGRAPH, "Study of %s, made by %s%s%s%s%s.", created, s->tool,
+                s->seed[0] != '\0' ? ", order seed " : "", s->seed,
+                s->plan_sha256[0] != '\0' ? ", plan SHA-256 " : "", s->plan_sha256);
+    pji_doc_no_source(doc);
     pji_doc_add(doc, PJI_BLOCK_PARAGRAPH,
-                "Study of %s, made by %s, order seed %s, plan SHA-256 %s. The records (requests, "
-                "energies with uncertainties, traces with digests) are in the study folder; these "
-                "commands print every figure again:",
-                created, s->tool, s->seed, s->plan_sha256);
+                "The records are in the study folder: study.sqlite, and for each attempt the files "
+                "that they were made from, with digests%s%s. These commands print every figure "
+                "again:",
+                s->example_files != NULL && s->example_files[0] != '\0' ? ": " : "",
+                s->example_files != NULL ? s->example_files : "");
     pji_doc_add(doc, PJI_BLOCK_CODE, "perjoule verify REPORT STUDY");
     pji_doc_add(doc, PJI_BLOCK_CODE, "perjoule report STUDY");
     pji_doc_add(doc, PJI_BLOCK_CODE, "perjoule export STUDY --format csv");
-    if (s->example_attempt > 0)
+    if (s->example_trace)
         pji_doc_add(doc, PJI_BLOCK_CODE, "perjoule replay STUDY/artefacts/%lld/trace.jsonl",
                     (long long)s->example_attempt);
 }

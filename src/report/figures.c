@@ -90,6 +90,21 @@ static const struct pji_definition definitions[] = {
     {"count", "count", "trials of the plan in a state"},
     {"value", "value",
      "the value of one trial, with its combined standard uncertainty where it rests on energy"},
+    {"trial", "trial", "number of the trial in the plan, in the order in which they were planned"},
+    {"attempt", "attempt",
+     "number of the attempt that the trial's state comes from; its files lie below artefacts/ of "
+     "the "
+     "study under this number"},
+    {"block", "block", "repetition of the plan: each holds every treatment once"},
+    {"state", "state", "how the trial ended, with the reason where it is not done"},
+    {"fact", "recorded fact",
+     "recorded when the study was created, or with the attempt of the trial named here (table fact "
+     "of study.sqlite)"},
+    {"instrument", "instrument",
+     "a channel of the meter, with the uncertainty of its energy in the measured window of the "
+     "trial "
+     "named here (table energy of study.sqlite)"},
+    {"plan", "plan", "recorded when the study was created (table meta of study.sqlite)"},
     {"gate", "gate", "trials in which a rule of the measurement fired (docs/gates.md)"},
     {"agreement", "agreement",
      "pairs of answers to one item in repetitions of one treatment, compared by the digest of "

@@ -72,13 +72,15 @@ static size_t number_at(const char *text)
     return is_word(text[n]) ? 0 : n;
 }
 
-/* The text with each of its numbers as a link to their source. */
-static void put_text(struct pji_str *out, const char *text, size_t source)
+/* The text with each of its numbers as a link; target "": none. */
+static void put_linked(struct pji_str *out, const char *text, const char *target)
 {
     struct pji_str part = {0};
     const char *p = text;
-    while (source > 0 && *p != '\0') {
-        bool inside = p > text && (is_word(p[-1]) || p[-1] == '='); /* a level is no result */
+    while (target[0] != '\0' && *p != '\0') {
+        /* a level is no result, nor is the number of a device: "gpu-0" */
+        bool named = p > text + 1 && p[-1] == '-' && is_word(p[-2]) && !is_digit(p[-2]);
+        bool inside = named || (p > text && (is_word(p[-1]) || p[-1] == '='));
         size_t n = inside ? 0 : number_at(p);
         if (n == 0) {
             pji_str_addc(&part, *p++);
@@ -86,13 +88,22 @@ static void put_text(struct pji_str *out, const char *text, size_t source)
         }
         escape(out, pji_str_text(&part));
         pji_str_clear(&part);
-        pji_str_addf(out, "<a class=\"n\" href=\"#s%zu\">", source);
+        pji_str_addf(out, "<a class=\"n\" href=\"#%s\">", target);
         pji_str_addn(out, p, n);
         pji_str_add(out, "</a>");
         p += n;
     }
-    escape(out, source > 0 ? pji_str_text(&part) : text);
+    escape(out, target[0] != '\0' ? pji_str_text(&part) : text);
     pji_str_fini(&part);
+}
+
+/* Numbers lead to their source. */
+static void put_text(struct pji_str *out, const char *text, size_t source)
+{
+    char target[32] = "";
+    if (source > 0)
+        snprintf(target, sizeof target, "s%zu", source);
+    put_linked(out, text, target);
 }
 
 static void element_from(struct pji_str *out, const char *open, const char *text, size_t source,
@@ -125,6 +136,24 @@ static const char *cell_open(const struct pji_block *b, size_t column, const cha
     return pji_text_width(text) > LONG ? "<td class=\"r w\">" : "<td class=\"r\">";
 }
 
+/* A number of a table of records is a record itself: it leads to what it is. */
+static void put_cell(struct pji_str *out, const struct pji_block *b, size_t i)
+{
+    const struct pji_column *column = &b->columns[i % b->n_columns];
+    const char *text = b->cells[i].text;
+    bool record = b->row_mark[0] != '\0' && b->cells[i].source == 0;
+    const struct pji_definition *d = record ? pji_definition_find(column->name) : NULL;
+    char target[80] = "";
+    if (d != NULL)
+        snprintf(target, sizeof target, "def-%s", d->key);
+    pji_str_add(out, cell_open(b, i % b->n_columns, text));
+    if (d != NULL)
+        put_linked(out, text, target);
+    else
+        put_text(out, text, b->cells[i].source);
+    pji_str_add(out, "</td>");
+}
+
 static void put_table(struct pji_str *out, const struct pji_block *b)
 {
     pji_str_add(out, "<div class=\"box\"><table id=\"");
@@ -141,8 +170,7 @@ static void put_table(struct pji_str *out, const struct pji_block *b)
         size_t c = i % b->n_columns;
         if (c == 0)
             open_row(out, b, i);
-        element_from(out, cell_open(b, c, b->cells[i].text), b->cells[i].text, b->cells[i].source,
-                     "</td>");
+        put_cell(out, b, i);
         if (c + 1 == b->n_columns)
             pji_str_add(out, "</tr>\n");
     }

@@ -29,8 +29,8 @@ struct pji_verified {
  * also removes it. PJ_EINVAL: nothing of a report is there. */
 pj_status pji_verify(struct pji_verified *out, const char *report, struct pji_store *store,
                      const char *scratch, const struct pji_log *log, struct pj_error *err);
-/* Adds a difference found elsewhere. printed NULL: the file as a whole, and `where` says what is wrong
- * with it. */
+/* Adds a difference found elsewhere. printed NULL: the file as a whole, and `where` says what is
+ * wrong with it. */
 pj_status pji_verify_add(struct pji_verified *out, const char *name, size_t line, const char *where,
                          const char *printed, const char *recomputed, const char *records,
                          struct pj_error *err);

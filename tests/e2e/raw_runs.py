@@ -216,6 +216,10 @@ def test_verified(bench):
         Run(seed).write(bench.path("runs/run_0_repetition_%d" % seed))
     bench.run("import", "greenlab", "runs", "--out", "study")
     bench.run("report", "study", "--out", "report")
+    with open(bench.path("report/report.html"), encoding="utf-8") as file:
+        page = file.read()
+    check("trace.jsonl" not in page and "perjoule replay" not in page, "a trace that is not there")
+    check("energibridge.csv, energibridge-summary.txt, prompts_out.tsv" in page, "no files named")
     done = bench.run("verify", "report/values.csv", "study", want=0)
     check(b"of 3 trials made again" in done.stdout, "%r" % done.stdout)
     base = sqlite3.connect(bench.path("study/study.sqlite"))

@@ -73,6 +73,32 @@ class Page(html.parser.HTMLParser):
         self.open.pop()
 
 
+class Numbers(html.parser.HTMLParser):
+    """Numbers of the tables that are not in a link."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.table, self.depth, self.cell, self.found, self.linked = "", 0, False, [], {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.table = attrs.get("id", "") if tag == "table" else self.table
+        self.cell = True if tag == "td" else self.cell
+        self.depth += tag == "a"
+        if tag == "a" and self.cell:
+            self.linked[self.table] = self.linked.get(self.table, 0) + 1
+
+    def handle_endtag(self, tag):
+        self.cell = False if tag == "td" else self.cell
+        self.depth -= tag == "a"
+
+    def handle_data(self, data):
+        if self.cell and not self.depth and self.table != "sources":
+            self.found += [(self.table, data) for _ in
+                           re.finditer(r"(?<![\w=.\-])[0-9]+(\.[0-9]+)?(?![\w])", data)]
+
+
 class Bench:
     def __init__(self, build):
         self.perjoule = os.path.join(build, "src", "cli", "perjoule")
@@ -288,6 +314,11 @@ def test_the_page_is_whole(bench):
     for table in ("comparisons", "records", "sources"):
         check(table in page.ids, "no table " + table)
     check("t1" in page.ids and "s1" in page.ids and "def-mean" in page.ids, "records and definitions")
+    numbers = Numbers(re.sub(r"data:[^\"]*|<style>.*?</style>|<script>.*?</script>", "", text,
+                             flags=re.S))
+    check(not numbers.found, "numbers that lead nowhere: %r" % numbers.found)
+    for table in ("facts", "sensors", "records", "comparisons"):
+        check(numbers.linked.get(table, 0) > 2, "no links in %s: %r" % (table, numbers.linked))
     row = re.search(r'<tr><td>J/token</td>.*</tr>', text).group(0)
     check(row.count('class="n"') == 6, "a number without its record: " + row)
 
