@@ -6,6 +6,7 @@
 #include "agent/policy.h"
 #include "agent/spool.h"
 #include "agent/token.h"
+#include "lab/rest.h"
 #include "net/server.h"
 
 struct pji_agent {
@@ -28,6 +29,7 @@ struct pji_order {
     bool has_study;
     const char **levels; /* one for each factor, borrowed from the JSON */
     int64_t cell, block, repetition;
+    struct pji_around around; /* what to do with the machine at rest */
 };
 /* with_trial: levels and the trial's numbers too. PJ_EACCESS: not allowed here; PJ_EINVAL: wrong.
  */

@@ -72,6 +72,8 @@ static pj_status read_trial(const json_t *message, struct pji_order *order, stru
         status = pji_json_get_i64(message, "repetition", what, &order->repetition, err);
     if (status == PJ_OK && (order->cell < 0 || order->block < 1 || order->repetition < 1))
         status = pji_fail(err, PJ_EINVAL, "cell, block or repetition is out of range");
+    if (status == PJ_OK)
+        status = pji_around_from_json(&order->around, json_object_get(message, "around"), err);
     return status;
 }
 
@@ -297,6 +299,7 @@ static pj_status run_order(struct run *r, const json_t *message, struct pji_orde
     env.allow = on_allow;
     env.allow_context = agent;
     env.event = on_event;
+    env.around = &order->around;
     env.event_context = r;
     pj_status status = pji_workload_read(&workload, &order->study, err);
     if (status == PJ_OK)

@@ -26,7 +26,7 @@ struct pji_job {
     struct pji_job_id id;
     int64_t number; /* of its folder */
     enum pji_job_state state;
-    char phase[24];
+    char phase[160];
     size_t requests_done, requests;
     double power_w;
     bool discarded; /* its result is not wanted any more: retire it when it ends */

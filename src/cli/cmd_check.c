@@ -88,7 +88,7 @@ static void print_forecast(const struct check *c)
     const struct pji_forecast *f = &c->forecast;
     printf("time       at least ");
     pji_check_print_duration(f->least_s);
-    printf(" (warm-up, idle and cool-down of each trial), at most ");
+    printf(" (warm-up, idle and cool-down of each trial, idle baselines), at most ");
     pji_check_print_duration(f->most_s);
     printf(" (limits.trial and limits.engine_stop of each trial, one attempt)\n");
     if (!isnan(f->expected_s)) {

@@ -269,6 +269,37 @@ static bool never_settles(const struct pji_gate_inputs *in, const struct pji_gat
     return true;
 }
 
+static bool cooldown_timeout(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                             struct pji_str *detail)
+{
+    (void)limits;
+    if (in->cooldown_timeout == NULL)
+        return false;
+    pji_str_add(detail, in->cooldown_timeout);
+    return true;
+}
+
+static bool start_temperature(const struct pji_gate_inputs *in,
+                              const struct pji_gate_limits *limits, struct pji_str *detail)
+{
+    (void)limits;
+    if (in->start_off == NULL)
+        return false;
+    pji_str_add(detail, in->start_off);
+    return true;
+}
+
+/* Gates of a trial's net energy, which is known when the baseline after it is: they are told by who
+ * computes it (lab/net.c) and never fire here. */
+static bool told_later(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                       struct pji_str *detail)
+{
+    (void)in;
+    (void)limits;
+    (void)detail;
+    return false;
+}
+
 static bool itl_shared(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
                        struct pji_str *detail)
 {
@@ -333,6 +364,25 @@ static const struct gate gates[] = {
      pji_gate_gpu_ecc},
     {{"gpu_xid", PJI_GATE_INVALID, "The driver reported a critical error (Xid) of a GPU."},
      pji_gate_gpu_xid},
+    {{"net_negative", PJI_GATE_INVALID,
+      "The net energy is below zero by more than twice its uncertainty: the baseline is not that "
+      "of "
+      "this machine at rest."},
+     told_later},
+    {{"baseline_drift", PJI_GATE_FLAG,
+      "Idle power moved between the baselines by more than 2 % of the gross energy: there is no "
+      "net "
+      "energy."},
+     told_later},
+    {{"baseline_old", PJI_GATE_FLAG,
+      "A baseline is more than 30 min from the window: there is no net energy."},
+     told_later},
+    {{"cooldown_timeout", PJI_GATE_FLAG,
+      "The machine had not come to rest when the trial began, after the longest wait."},
+     cooldown_timeout},
+    {{"start_temperature", PJI_GATE_FLAG,
+      "The trial began more than 2 degrees warmer or colder than the study's first."},
+     start_temperature},
     {{"cpu_foreign", PJI_GATE_FLAG,
       "Processes that are not the study's used 5 to 25 % of the processors' time."},
      cpu_foreign},

@@ -84,8 +84,10 @@ struct pji_gate_inputs {
     const struct pji_client_state *client; /* NULL: nobody looked */
     const struct pj_energy *total;
     double
-        phase_sum_off_share;   /* |sum of the phases - the attempt's total| / total; NaN: unknown */
-    const char *unsettled;     /* a steady window was asked for and not found: why; else NULL */
+        phase_sum_off_share; /* |sum of the phases - the attempt's total| / total; NaN: unknown */
+    const char *unsettled;   /* a steady window was asked for and not found: why; else NULL */
+    const char *cooldown_timeout; /* the machine did not come to rest: why; else NULL */
+    const char *start_off;     /* it began at another temperature than the first trial; else NULL */
     const char *remote_reason; /* energy of the engine is elsewhere; NULL: it is here */
 };
 

@@ -2,6 +2,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "lab/rest.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -94,8 +95,11 @@ pj_status pji_forecast_make(struct pji_forecast *out, const struct pji_study *st
     double stop_s = pji_s_from_ns(study->limits.trial_ns + study->limits.engine_stop_ns);
     out->requests = (int64_t)s.requests;
     out->tokens_most = (int64_t)s.tokens;
+    double blocks = (double)plan->n_blocks;
     out->least_s = trials * pji_s_from_ns(p->warmup_ns + p->idle_ns + p->cooldown_ns);
-    out->most_s = trials * stop_s;
+    out->least_s += 2 * blocks * pji_s_from_ns(study->baseline.idle_ns);
+    out->least_s += trials * pji_s_from_ns(p->settle_over_ns);
+    out->most_s = trials * (stop_s + pji_s_from_ns(pji_rest_most_ns(study)));
     bool known = workload->n > 0 && !s.unknown;
     out->expected_s = known ? out->least_s + s.window_s : (double)NAN;
     double metered_s = known ? out->expected_s : out->least_s;

@@ -48,6 +48,9 @@ void pji_parse_exclusions(struct pji_study *study, const struct pji_yaml *node);
 void pji_parse_engine(struct pji_study *study, const struct pji_yaml *node);
 void pji_parse_load(struct pji_study *study, const struct pji_yaml *node);
 void pji_parse_executor(struct pji_study *study, const struct pji_yaml *node);
+void pji_parse_baseline(struct pji_study *study, const struct pji_yaml *node);
+/* cooldown: {until: settled, max: 10m, over: 1m} */
+void pji_parse_settle(struct pji_study *study, const struct pji_yaml *node);
 void pji_executor_fini(struct pji_executor *executor);
 void pji_parse_analysis(struct pji_study *study, const struct pji_yaml *node);
 void pji_parse_tasks(struct pji_study *study, const struct pji_yaml *node);

@@ -42,12 +42,29 @@ struct pji_metering {
     bool stopping, saw_reading, ended;
     pj_status result; /* of the thread */
     struct pj_error error;
-    double power_w;
+    double power_w, energy_j;
+    struct pji_temps temps;
     /* the thread's own: previous energy and time of each channel */
     double *last_uj;
     int64_t *last_ns;
     double *channel_w;
 };
+
+static bool is_measured(const struct pji_channel *channel)
+{
+    return channel->origin == PJ_ORIGIN_COUNTER || channel->origin == PJ_ORIGIN_INTEGRATED;
+}
+
+/* AUX channels of instruments that know how warm they are (NVML). Under the lock. */
+static void update_temps(struct pji_metering *m)
+{
+    for (size_t i = 0; i < m->trace.header.n_channels; i++) {
+        const struct pji_channel *channel = &m->trace.header.channels[i];
+        const struct pji_series *s = &m->trace.series[i];
+        if (channel->role == PJI_ROLE_AUX && strcmp(channel->unit, "mC") == 0 && s->n > 0)
+            pji_temps_put(&m->temps, channel->name, s->points[s->n - 1].energy_uj / 1000);
+    }
+}
 
 static void event_set(int fd)
 {
@@ -73,7 +90,8 @@ static void update_power(struct pji_metering *m)
     }
     if (m->last_ns == NULL || m->channel_w == NULL)
         return;
-    double sum_w = 0;
+    double sum_w = 0, sum_uj = 0;
+    bool measured = true;
     bool any = false;
     for (size_t i = 0; i < n; i++) {
         const struct pji_series *s = &m->trace.series[i];
@@ -94,11 +112,15 @@ static void update_power(struct pji_metering *m)
     for (size_t i = 0; i < n; i++) {
         if (in_total[i]) { /* NaN until each of them has been read twice */
             sum_w += m->channel_w[i];
+            sum_uj += m->last_uj[i];
+            measured = measured && is_measured(&m->trace.header.channels[i]);
             any = true;
         }
     }
     pthread_mutex_lock(&m->lock);
     m->power_w = any ? sum_w : (double)NAN;
+    m->energy_j = any && measured ? pji_j_from_uj(sum_uj) : (double)NAN;
+    update_temps(m);
     pthread_mutex_unlock(&m->lock);
     if (m->config.on_power != NULL)
         m->config.on_power(m->config.power_context, any ? sum_w : (double)NAN);
@@ -337,7 +359,7 @@ pj_status pji_metering_start(struct pji_metering **out, const struct pji_meterin
         return PJ_ENOMEM;
     m->config = *config;
     m->fd_in = m->fd_out = m->fd_file = -1;
-    m->power_w = (double)NAN;
+    m->power_w = m->energy_j = (double)NAN;
     m->child.pidfd = m->child.gate_fd = m->child.exec_fd = -1;
     pthread_mutex_init(&m->lock, NULL);
     pthread_condattr_t monotonic;
@@ -418,6 +440,22 @@ double pji_metering_power_w(struct pji_metering *metering)
     double power_w = metering->power_w;
     pthread_mutex_unlock(&metering->lock);
     return power_w;
+}
+
+double pji_metering_energy_j(struct pji_metering *metering)
+{
+    pthread_mutex_lock(&metering->lock);
+    double energy_j = metering->energy_j;
+    pthread_mutex_unlock(&metering->lock);
+    return energy_j;
+}
+
+void pji_metering_temps(struct pji_metering *metering, struct pji_temps *temps)
+{
+    pthread_mutex_lock(&metering->lock);
+    for (size_t i = 0; i < metering->temps.n; i++)
+        pji_temps_put(temps, metering->temps.at[i].name, metering->temps.at[i].temp_c);
+    pthread_mutex_unlock(&metering->lock);
 }
 
 pj_status pji_metering_stop(struct pji_metering *metering, struct pji_trace *trace,

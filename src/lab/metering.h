@@ -10,6 +10,7 @@
 
 #include "energy/trace.h"
 #include "evidence/gpu.h"
+#include "evidence/sensors.h"
 #include "platform/process.h"
 
 #include <stdbool.h>
@@ -44,6 +45,11 @@ bool pji_metering_look(struct pji_metering *metering, struct pji_gpu_looks *look
 int pji_metering_lost_fd(const struct pji_metering *metering);
 /* Sum of the latest power of the channels that may enter a total, W; NaN before two readings. */
 double pji_metering_power_w(struct pji_metering *metering);
+/* Sum of the cumulative energy of those channels, J, from some beginning of their own; NaN while it
+ * is unknown and where not all of them are measured (a model, a constant). */
+double pji_metering_energy_j(struct pji_metering *metering);
+/* Adds the latest temperature of each instrument that tells one. */
+void pji_metering_temps(struct pji_metering *metering, struct pji_temps *temps);
 /* Ends the meter, waits for its footer and hands out the trace (moved; the caller frees it with
  * pji_trace_fini). PJ_EPEER when the meter was lost or its trace is incomplete, PJ_ENOSPC when the
  * trace file could not be written. Frees `metering` in every case. */

@@ -2,6 +2,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "lab/observe.h"
 #include "stats/steady.h"
 
 #include <math.h>
@@ -52,28 +53,6 @@ static pj_status grid_init(struct grid *grid, const struct pji_parts_input *in, 
     grid->n = grid->step_ns > 0 && dur_ns > 0 ? (size_t)(dur_ns / grid->step_ns) : 0;
     grid->values = pji_zalloc(grid->n + 1, sizeof *grid->values, err);
     return grid->values != NULL ? PJ_OK : PJ_ENOMEM;
-}
-
-/* Energy of each step, J; false where the total is not known at every one. */
-static bool power_series(struct grid *grid, const struct pji_trace *trace, struct pj_energy *each,
-                         bool *in_total)
-{
-    struct pji_total total = {0};
-    pji_trace_window(trace, grid->start_ns, grid->start_ns + (int64_t)grid->n * grid->step_ns,
-                     false, each, in_total, &total);
-    if (total.energy.origin == PJ_ORIGIN_MISSING)
-        return false;
-    for (size_t c = 0; c < trace->header.n_channels; c++) {
-        for (size_t i = 0; in_total[c] && i < grid->n; i++) {
-            int64_t from_ns = grid->start_ns + (int64_t)i * grid->step_ns;
-            struct pj_energy e;
-            pji_series_window(&trace->series[c], NULL, from_ns, from_ns + grid->step_ns, &e);
-            if (e.origin == PJ_ORIGIN_MISSING)
-                return false;
-            grid->values[i] += e.value_j;
-        }
-    }
-    return true;
 }
 
 static double tokens_of_chunk(const struct pji_request_record *r)
@@ -141,15 +120,11 @@ static pj_status judge(struct pji_parts *parts, const struct grid *grid, const c
 static pj_status judge_power(struct pji_parts *parts, struct grid *grid,
                              const struct pji_trace *trace, struct pj_error *err)
 {
-    size_t n = trace->header.n_channels;
-    struct pj_energy *each = pji_zalloc(n + 1, sizeof *each, err);
-    bool *in_total = pji_zalloc(n + 1, sizeof *in_total, err);
-    pj_status status = each != NULL && in_total != NULL ? PJ_OK : PJ_ENOMEM;
-    if (status == PJ_OK && power_series(grid, trace, each, in_total))
-        status = judge(parts, grid, "power", err);
-    free(each);
-    free(in_total);
-    return status;
+    pj_status status =
+        pji_observe_energy(trace, grid->start_ns, grid->step_ns, grid->n, grid->values, err);
+    if (status == PJI_UNOBSERVED)
+        return PJ_OK;
+    return status == PJ_OK ? judge(parts, grid, "power", err) : status;
 }
 
 pj_status pji_parts_find(struct pji_parts *parts, const struct pji_parts_input *in,
@@ -162,8 +137,6 @@ pj_status pji_parts_find(struct pji_parts *parts, const struct pji_parts_input *
     pj_status status = grid_init(&grid, in, parts->steady_ns[1], err);
     if (status == PJ_OK && (grid.n < PJI_STEADY_LEAST || output_series(&grid, in->load)))
         status = judge(parts, &grid, "output", err);
-    for (size_t i = 0; status == PJ_OK && i < grid.n; i++)
-        grid.values[i] = 0;
     if (status == PJ_OK && parts->settled && in->trace != NULL)
         status = judge_power(parts, &grid, in->trace, err);
     free(grid.values);

@@ -13,6 +13,7 @@
 #include "lab/parts.h"
 #include "lab/phase_sum.h"
 #include "lab/program.h"
+#include "lab/rest_records.h"
 #include "lab/scores.h"
 #include "lab/stages.h"
 
@@ -390,6 +391,8 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
     pj_status status = pji_client_of(&client, phase, w->data, f, w->err);
     if (status != PJ_OK)
         return status;
+    char start_off[200];
+    bool off = pji_rest_start_off(w->data, start_off, sizeof start_off);
     struct pji_gate_inputs in = {
         .task = task_name(phase),
         .window_ns = phase->end_ns - phase->start_ns,
@@ -411,6 +414,8 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
         .total = energy,
         .phase_sum_off_share = w->sum.off_share,
         .unsettled = parts->asked && !parts->settled ? parts->detail : NULL,
+        .cooldown_timeout = w->data->cooldown_detail[0] != '\0' ? w->data->cooldown_detail : NULL,
+        .start_off = off ? start_off : NULL,
         .remote_reason = remote[0] != '\0' ? remote : NULL};
     return pji_gates_apply(&in, &w->data->gates, on_gate, w, w->err);
 }
@@ -670,6 +675,8 @@ pj_status pji_records_store(struct pji_store *store, int64_t attempt,
         if (total.origin != PJ_ORIGIN_MISSING)
             *energy_j = total.value_j;
     }
+    if (status == PJ_OK)
+        status = pji_rest_store(store, attempt, data, err);
     pji_phase_sum_fini(&w.sum);
     free(w.energies);
     free(w.in_total);

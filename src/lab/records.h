@@ -7,6 +7,7 @@
 
 #include "energy/trace.h"
 #include "evidence/gates.h"
+#include "lab/settling.h"
 #include "lab/surroundings.h"
 #include "lab/workload.h"
 #include "store/store.h"
@@ -37,6 +38,13 @@ struct pji_trial_data {
     int64_t interval_ns;
     struct pji_gate_limits gates;
     int64_t start_ns, end_ns;
+    /* the machine at rest (lab/rest.h) */
+    bool looked, took_reference; /* at the start; the reference below is this attempt's */
+    bool wants_net;              /* the study has baselines */
+    struct pji_temps start_temps;
+    struct pji_rest_reference reference;
+    char cooldown_detail[280]; /* it did not come to rest: why; "": it did, or nobody waited */
+    char boot_id[48];
 };
 
 /* Adds an empty phase; the pointer is valid until the next call. NULL on lack of memory. */

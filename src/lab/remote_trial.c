@@ -3,6 +3,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "lab/rest.h"
 #include "platform/clock.h"
 
 #include <math.h>
@@ -22,7 +23,7 @@ struct job {
     const struct pji_trial *trial;
     struct pji_job_id id;
     struct pji_run_event event;
-    char phase[24];
+    char phase[160];
     int64_t deadline_ns; /* of the whole attempt once it runs */
     int submissions;
     struct pji_result result;
@@ -203,6 +204,8 @@ static json_t *submission(const struct job *j)
     for (size_t f = 0; f < j->remote->study->n_factors; f++)
         json_array_append_new(levels, json_string(j->trial->levels[f]));
     json_object_set_new(body, "levels", levels);
+    if (j->remote->env->around != NULL)
+        json_object_set_new(body, "around", pji_around_to_json(j->remote->env->around));
     return body;
 }
 
@@ -289,7 +292,7 @@ static int64_t attempt_limit_ns(const struct pji_study *study)
 {
     const struct pji_limits *l = &study->limits;
     return l->trial_ns + l->engine_start_ns + 2 * l->engine_stop_ns + 2 * l->meter_ns +
-           study->phases.cooldown_ns + SLACK_NS;
+           study->phases.cooldown_ns + pji_rest_most_ns(study) + SLACK_NS;
 }
 
 static void follow(struct job *j, const json_t *answer)

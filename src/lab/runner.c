@@ -4,7 +4,10 @@
 #include "core/array.h"
 #include "core/units.h"
 #include "engine/keeper.h"
+#include "lab/net.h"
 #include "lab/remote.h"
+#include "lab/rest.h"
+#include "lab/rest_records.h"
 #include "platform/clock.h"
 #include "platform/process.h"
 
@@ -211,6 +214,60 @@ static pj_status run_trial(const struct pji_run_env *env, const struct pji_study
     return PJ_OK;
 }
 
+/* ---- the machine at rest (lab/rest.h) ---- */
+
+struct resting {
+    struct pji_around around; /* of the trial that comes */
+    int64_t block;            /* of the trial before, 0: none in this run */
+    int64_t baseline_ns;      /* when the last baseline ended */
+};
+
+static pj_status plan_rest(struct resting *r, const struct pji_study *study,
+                           struct pji_store *store, const struct rows *rows, size_t i,
+                           struct pj_error *err)
+{
+    const struct pji_baseline *b = &study->baseline;
+    int64_t block = rows->rows[i].trial.block;
+    bool more = false;
+    for (size_t k = i + 1; k < rows->n && !more; k++)
+        more = rows->rows[k].trial.block == block &&
+               to_do(&rows->rows[k].trial, study->limits.attempts);
+    bool old = pji_clock_ns(CLOCK_MONOTONIC) - r->baseline_ns > b->every_ns;
+    r->around.baseline_before = b->asked && (r->block != block || old);
+    r->around.baseline_after = b->asked && !more;
+    r->block = block;
+    return r->around.reference.known ? PJ_OK
+                                     : pji_rest_load_reference(store, &r->around.reference, err);
+}
+
+static pj_status after_rest(struct resting *r, struct pji_store *store, struct pj_error *err)
+{
+    if (!r->around.baseline_before && !r->around.baseline_after)
+        return PJ_OK;
+    r->baseline_ns = pji_clock_ns(CLOCK_MONOTONIC);
+    return pji_net_store(store, false, err);
+}
+
+static pj_status take_state(void *context, const struct pji_trial *trial, struct pj_error *err)
+{
+    struct rows *rows = context;
+    (void)err;
+    for (size_t i = 0; i < rows->n; i++)
+        if (rows->rows[i].trial.id == trial->id)
+            rows->rows[i].trial.state = trial->state;
+    return PJ_OK;
+}
+
+/* The net energies that are still open, and the trials that they made invalid. */
+static pj_status end_rest(const struct pji_study *study, struct pji_store *store, bool complete,
+                          struct rows *rows, struct pj_error *err)
+{
+    if (!study->baseline.asked)
+        return PJ_OK;
+    pj_status status = pji_net_store(store, complete, err);
+    return status == PJ_OK ? pji_store_each_trial(store, take_state, rows, err) : status;
+}
+
 static void summarise(const struct rows *rows, struct pji_run_summary *summary)
 {
     for (size_t i = 0; i < rows->n; i++) {
@@ -242,11 +299,13 @@ pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *s
     struct progress progress = {.started_ns = pji_clock_ns(CLOCK_MONOTONIC)};
     struct pji_digest_cache digests = {0};
     struct pji_run_env run_env = *env;
+    struct resting resting = {0};
     run_env.digests = &digests;
+    run_env.around = &resting.around;
     *summary = (struct pji_run_summary){0};
     pj_status status = pji_store_each_trial(store, copy_trial, &rows, err);
     if (status == PJ_OK && study->executor.agent)
-        status = pji_remote_open(&run_env.remote, env, study, store, err);
+        status = pji_remote_open(&run_env.remote, &run_env, study, store, err);
     if (status == PJ_ECANCELED) {
         summary->interrupted = true; /* while waiting for the agent */
         pji_error_clear(err);
@@ -258,11 +317,18 @@ pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *s
         struct pji_trial *trial = &rows.rows[i].trial;
         if (!to_do(trial, study->limits.attempts))
             continue;
-        status = run_trial(&run_env, study, workload, store, trial, &rows, &progress, summary, err);
+        status = plan_rest(&resting, study, store, &rows, i, err);
+        if (status == PJ_OK)
+            status =
+                run_trial(&run_env, study, workload, store, trial, &rows, &progress, summary, err);
+        if (status == PJ_OK && !summary->disk_full)
+            status = after_rest(&resting, store, err);
         if (summary->interrupted || summary->disk_full || summary->agent_lost)
             break;
         progress.finished++;
     }
+    if (status == PJ_OK && !summary->disk_full)
+        status = end_rest(study, store, !summary->interrupted && !summary->agent_lost, &rows, err);
     if (status == PJ_OK)
         summarise(&rows, summary);
     rows_fini(&rows);

@@ -45,7 +45,11 @@ static void parse_phases(struct pji_study *study, const struct pji_yaml *node)
     };
     if (!pji_node_keys(study, node, "phases", known))
         return;
-    parse_durations(study, node, keys, sizeof keys / sizeof keys[0]);
+    const struct pji_yaml *cooldown = pji_yaml_get(node, "cooldown");
+    bool settle = cooldown && cooldown->kind == PJI_YAML_MAPPING;
+    parse_durations(study, node, keys, sizeof keys / sizeof keys[0] - (settle ? 1 : 0));
+    if (settle)
+        pji_parse_settle(study, cooldown);
     if (study->engine && study->engine->is_command && p->warmup_ns > 0)
         pji_study_error(study, pji_yaml_get(node, "warmup"),
                         "phase warmup has no meaning for engine kind '%s': nothing is served",
@@ -181,8 +185,9 @@ static void set_defaults(struct pji_study *study)
 /* ---- the whole file ---- */
 
 static const char *const study_keys[] = {
-    "study", "question", "factors", "exclude", "repetitions", "order", "engine",   "load",
-    "task",  "phases",   "limits",  "meter",   "executor",    "gates", "analysis", NULL};
+    "study",    "question", "factors",  "exclude",  "repetitions", "order",
+    "engine",   "load",     "task",     "phases",   "limits",      "meter",
+    "executor", "gates",    "analysis", "baseline", NULL};
 
 static const struct pji_yaml *need(struct pji_study *study, const char *key, const char *example)
 {
@@ -336,6 +341,8 @@ static void parse_root(struct pji_study *study)
         parse_gates(study, pji_yaml_get(root, "gates"));
     if (pji_yaml_get(root, "meter"))
         parse_meter(study, pji_yaml_get(root, "meter"));
+    if (pji_yaml_get(root, "baseline"))
+        pji_parse_baseline(study, pji_yaml_get(root, "baseline"));
     if (pji_yaml_get(root, "executor"))
         pji_parse_executor(study, pji_yaml_get(root, "executor"));
     if (pji_yaml_get(root, "analysis"))

@@ -66,6 +66,15 @@ struct pji_task_spec {
 
 struct pji_phases {
     int64_t warmup_ns, idle_ns, cooldown_ns;
+    bool settle;                            /* cooldown: {until: settled}: before each trial */
+    int64_t settle_most_ns, settle_over_ns; /* longest wait; what is looked back on */
+};
+
+/* Idle power of the machine, before and after each block; zeroed: not asked for. */
+struct pji_baseline {
+    bool asked;
+    int64_t idle_ns;  /* length of one */
+    int64_t every_ns; /* and inside a block, before a trial, when the last one is older */
 };
 
 struct pji_limits {
@@ -105,6 +114,7 @@ struct pji_study {
     struct pji_task_spec *tasks;
     size_t n_tasks;
     struct pji_phases phases;
+    struct pji_baseline baseline;
     struct pji_limits limits;
     struct pji_executor executor;
     char *times_path; /* used in the place of load's `times`; NULL: as written */

@@ -8,6 +8,8 @@
 #include "lab/cores.h"
 #include "lab/metering.h"
 #include "lab/records.h"
+#include "lab/rest.h"
+#include "lab/rest_records.h"
 #include "lab/surroundings.h"
 #include "lab/watch.h"
 #include "load/jsonl.h"
@@ -40,6 +42,9 @@ struct attempt {
     struct pji_surroundings surroundings;
     struct pji_cores cores;
     struct pji_metering *metering;
+    struct pji_around around;
+    struct pji_rest rest;
+    char waits_for[160]; /* behind event.phase */
     const struct pji_engine_ops *ops;
     void *engine;
     bool engine_up, has_metrics;
@@ -197,7 +202,8 @@ static pj_status prepare(struct attempt *a)
     if (status == PJ_OK)
         status = read_api_key(a);
     if (status == PJ_OK)
-        status = pji_watch_open(&a->watch, a->env->stop_fd, a->study->limits.trial_ns, &a->error);
+        status = pji_watch_open(&a->watch, a->env->stop_fd,
+                                a->study->limits.trial_ns + pji_rest_most_ns(a->study), &a->error);
     if (status == PJ_OK)
         return PJ_OK;
     return ends(a, status == PJ_ENOSPC ? "disk" : "preparation");
@@ -233,6 +239,49 @@ static const char *divide_cores(struct attempt *a)
     pji_platform_close_real(&platform);
     a->data.shared_cores = !a->cores.split;
     return a->cores.split ? a->cores.server : NULL;
+}
+
+/* ---- the machine without an engine ---- */
+
+static void on_rest(void *context, const char *what)
+{
+    struct attempt *a = context;
+    snprintf(a->waits_for, sizeof a->waits_for, "%.159s", what);
+    emit(a, PJI_RUN_PHASE, a->waits_for);
+}
+
+static pj_status rested(struct attempt *a, enum pji_watch_cause cause)
+{
+    if (cause == PJI_WATCH_NONE)
+        return ends(a, "internal");
+    return cause == PJI_WATCH_TIMER ? PJ_OK : stopped(a, cause);
+}
+
+static pj_status rest_before(struct attempt *a)
+{
+    a->rest = (struct pji_rest){.study = a->study,
+                                .around = &a->around,
+                                .watch = &a->watch,
+                                .metering = a->metering,
+                                .data = &a->data,
+                                .say = on_rest,
+                                .context = a};
+    if (pji_rest_open(&a->rest, a->env->root, &a->error) != PJ_OK)
+        return ends(a, "internal");
+    pj_status status = rested(a, pji_rest_before(&a->rest, &a->error));
+    if (status == PJ_OK && a->data.took_reference)
+        status = pji_rest_store_reference(a->store, a->id, &a->data.reference, &a->error);
+    return status == PJ_OK || a->out->reason[0] != '\0' ? status : ends(a, "preparation");
+}
+
+/* Also after a failure that left the machine in our hands: the baseline belongs to the block.
+ */
+static void rest_after(struct attempt *a)
+{
+    if (a->metering == NULL || !a->data.looked || a->engine_up ||
+        pji_watch_cause(&a->watch) != PJI_WATCH_NONE)
+        return;
+    (void)rested(a, pji_rest_after(&a->rest, &a->error));
 }
 
 static pj_status start_engine(struct attempt *a)
@@ -442,6 +491,8 @@ static pj_status phases(struct attempt *a)
 {
     pj_status status = start_meter(a);
     if (status == PJ_OK)
+        status = rest_before(a);
+    if (status == PJ_OK)
         status = start_engine(a);
     if (status == PJ_OK)
         status = warm_up(a);
@@ -480,6 +531,7 @@ static void teardown(struct attempt *a, bool ok)
     }
     if (ok)
         (void)sleep_phase(a, "cooldown", a->study->phases.cooldown_ns);
+    rest_after(a);
     if (a->metering != NULL) {
         struct pj_error meter_error = {0};
         pj_status status = pji_metering_stop(a->metering, &a->data.trace, &meter_error);
@@ -505,8 +557,8 @@ static pj_status seal(struct attempt *a)
     return status;
 }
 
-/* Everything that the attempt left, in one transaction. A full disk or a lost artefact turns a good
- * attempt into a failed one: then only its state is stored. */
+/* Everything that the attempt left, in one transaction. A full disk or a lost artefact turns a
+ * good attempt into a failed one: then only its state is stored. */
 static pj_status commit_records(struct attempt *a)
 {
     struct pji_str invalid = {0};
@@ -553,6 +605,7 @@ static pj_status finish(struct attempt *a, struct pj_error *err)
 static void attempt_fini(struct attempt *a)
 {
     pji_surroundings_close(&a->surroundings);
+    pji_rest_close(&a->rest);
     if (a->watch.fd >= 0)
         pji_watch_close(&a->watch);
     pji_trial_data_fini(&a->data);
@@ -605,6 +658,10 @@ pj_status pji_trial_run(const struct pji_run_env *env, const struct pji_study *s
     a.data.interval_ns = study->meter_interval_ns;
     a.data.gates = study->gates;
     a.data.loads_nothing = study->engine->starts_nothing;
+    a.data.wants_net = study->baseline.asked;
+    snprintf(a.data.boot_id, sizeof a.data.boot_id, "%s", a.boot_id);
+    if (env->around != NULL)
+        a.around = *env->around;
     a.data.start_ns = pji_clock_ns(CLOCK_MONOTONIC);
     pj_status status = pji_store_start_attempt(store, trial->id, nonce, a.data.start_ns,
                                                pji_clock_ns(CLOCK_REALTIME), &a.id, err);

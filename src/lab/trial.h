@@ -1,10 +1,11 @@
 /* lab/trial.h - one attempt of one trial: meter on, engine up, phases on one clock, engine gone,
  * meter off, everything in one transaction.
  *
- * Phases: load (engine start to ready), warmup, idle, measure (one for each task), cooldown. Each
- * keeps its energy; loading never leaks into a measured window because windows are cut from the
- * trace afterwards by their own time stamps. Nothing is written to the database and nothing is
- * fsynced between the first and the last of these phases.
+ * Phases: cooldown, baseline_before (lab/rest.h), load (engine start to ready), warmup, idle,
+ * measure (one for each task), cooldown, baseline_after. Each keeps its energy; loading never leaks
+ * into a measured window because windows are cut from the trace afterwards by their own time
+ * stamps. Nothing is written to the database and nothing is fsynced between the first and the last
+ * of these phases.
  */
 #ifndef PJI_LAB_TRIAL_H
 #define PJI_LAB_TRIAL_H
@@ -14,6 +15,7 @@
 #include "store/store.h"
 
 struct pji_run_event;
+struct pji_around;
 
 /* What a run needs from its surroundings; filled by cli/, borrowed throughout. */
 struct pji_run_env {
@@ -23,6 +25,7 @@ struct pji_run_env {
     const struct pji_log *log;
     int stop_fd;                      /* readable: finish cleanly */
     struct pji_digest_cache *digests; /* set by pji_study_run; NULL: none */
+    const struct pji_around *around;  /* of this trial (lab/rest.h), set likewise; NULL: nothing */
     struct pji_remote *remote;        /* set by pji_study_run where trials run on a testbed */
     /* On a testbed: puts what its owner allows in the place of what the study asks for. NULL: the
      * study decides. */
@@ -50,7 +53,7 @@ struct pji_run_event {
     size_t index, n; /* this trial is number index (1-based) of n still to do or done */
     int64_t trial;
     const char *treatment; /* "concurrency=4" */
-    const char *phase;     /* "measure" */
+    const char *phase;     /* "measure", "cooldown: what is waited for" */
     size_t requests_done, requests;
     double power_w;             /* NaN: unknown */
     double energy_j;            /* of all trials so far, NaN: unknown */

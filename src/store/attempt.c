@@ -184,6 +184,46 @@ pj_status pji_store_end_attempt(struct pji_store *store, int64_t attempt,
     return pji_db_leave(&store->db, st, err);
 }
 
+static pj_status invalidate_with(struct pji_store *store, const char *sql, int64_t attempt,
+                                 const char *code, struct pj_error *err)
+{
+    struct pji_query q;
+    pj_status st = pji_store_insert(store, &q, sql, err);
+    if (st)
+        return st;
+    pji_query_text(&q, code);
+    pji_query_i64(&q, attempt);
+    return pji_query_run(&q, err);
+}
+
+pj_status pji_store_invalidate(struct pji_store *store, int64_t attempt, const char *code,
+                               struct pj_error *err)
+{
+    if (!*code)
+        return pji_fail(err, PJ_EINVAL, "an attempt that is invalid needs a reason");
+    pj_status st = pji_store_enter(store, err);
+    if (st)
+        return st;
+    /* the trial first: its condition looks at the attempt */
+    st = invalidate_with(store,
+                         "UPDATE trial SET state = 'invalid',"
+                         " reason = CASE WHEN reason = '' THEN ?1 WHEN instr(reason, ?1) THEN "
+                         "reason ELSE reason || ',' || ?1 END"
+                         " WHERE state IN ('done', 'invalid') AND id ="
+                         " (SELECT trial FROM attempt AS a WHERE a.id = ?2 AND NOT EXISTS"
+                         " (SELECT 1 FROM attempt AS b"
+                         " WHERE b.trial = a.trial AND b.number > a.number))",
+                         attempt, code, err);
+    if (st == PJ_OK)
+        st = invalidate_with(store,
+                             "UPDATE attempt SET state = 'invalid',"
+                             " reason = CASE WHEN reason = '' THEN ?1 WHEN instr(reason, ?1) THEN "
+                             "reason ELSE reason || ',' || ?1 END"
+                             " WHERE state IN ('done', 'invalid') AND id = ?2",
+                             attempt, code, err);
+    return pji_db_leave(&store->db, st, err);
+}
+
 /* ---- reading ---- */
 
 struct visit {

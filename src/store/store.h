@@ -120,6 +120,10 @@ pj_status pji_store_start_attempt(struct pji_store *store, int64_t trial_id, con
 pj_status pji_store_end_attempt(struct pji_store *store, int64_t attempt,
                                 enum pji_trial_state state, const char *reason, bool own_death,
                                 int64_t t_ns, int64_t wall_ns, struct pj_error *err);
+/* A done attempt turned out invalid from what was measured after it: its state, and the trial's
+ * where it is the latest, become `invalid` with this gate code (added to those that are there). */
+pj_status pji_store_invalidate(struct pji_store *store, int64_t attempt, const char *code,
+                               struct pj_error *err);
 struct pji_attempt_row {
     int64_t id, trial_id;
     int64_t number; /* 1-based within the trial */
