@@ -82,8 +82,9 @@ static void full_interval(struct pji_figure *f)
         k = pji_t_quantile(0.5 + level / 2, (double)(f->n - 1) * (u2 / type_a) * (u2 / type_a));
     f->lo = f->mean - k * sqrt(u2);
     f->hi = f->mean + k * sqrt(u2);
-    /* Every figure here is a count, a time, an energy or a share: none can be negative. */
-    if (f->mean >= 0 && f->lo < 0)
+    /* Every figure here is a count, a time, an energy or a share: none but a net energy can be
+     * negative. */
+    if (f->mean >= 0 && f->lo < 0 && strcmp(f->name, "energy_net_j") != 0)
         f->lo = 0;
 }
 

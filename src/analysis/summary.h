@@ -5,7 +5,7 @@
  * Mean of a treatment: arithmetic mean over its done trials. Its 95 % interval is the full one: t
  * interval of the repetitions combined with the common uncertainty of the instrument, which does
  * not shrink with n (GUM G.4.1, effective degrees of freedom by Welch-Satterthwaite). Its lower end
- * is cut at 0: none of these figures can be negative.
+ * is cut at 0: none of these figures but a net energy can be negative.
  * Comparison: within blocks, on the ratio other / base; the common part of the uncertainty that
  * cancels is left out, the rest is stated and combined (stats/interval.h, pji_ratio_ci). Undecided
  * means that the ratio's interval contains 1.

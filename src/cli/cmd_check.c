@@ -8,10 +8,12 @@
 #include "core/json.h"
 #include "core/num.h"
 #include "lab/forecast.h"
+#include "lab/rest.h"
 #include "lab/runner.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct pji_option options[] = {
@@ -294,6 +296,8 @@ static pj_status prepare(struct check *c, const char *path, struct pj_error *err
         st = pji_check_audit_make(&c->audit, err);
     if (st == PJ_OK)
         (void)pji_study_preflight(&c->study, &c->preflight);
+    if (st == PJ_OK)
+        pji_rest_warn(&c->study, getenv("PERJOULE_ROOT"));
     return st;
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "lab/internal.h"
 #include "platform/clock.h"
 
 #include <math.h>
@@ -154,6 +155,25 @@ enum pji_watch_cause pji_rest_after(struct pji_rest *rest, struct pj_error *err)
     if (p->settle && rest->data->reference.known)
         cause = look_on(rest, "cooldown_after", p->settle_most_ns, &rest->data->reference, err);
     return cause == PJI_WATCH_TIMER ? sleep_idle(rest, "baseline_after", err) : cause;
+}
+
+void pji_rest_warn(struct pji_study *study, const char *root)
+{
+    struct pji_platform platform;
+    struct pji_temps temps = {0};
+    const struct pji_yaml *phases = pji_yaml_get(&study->doc.root, "phases");
+    const struct pji_yaml *at = phases != NULL ? pji_yaml_get(phases, "cooldown") : NULL;
+    if (at == NULL || !study->phases.settle || study->executor.agent ||
+        pji_platform_open_real(&platform, root, NULL) != PJ_OK)
+        return;
+    pji_temps_read(&temps, &platform);
+    pji_platform_close_real(&platform);
+    if (temps.n == 0)
+        pji_study_warn(study, at,
+                       "this machine shows no temperature of a processor: until: settled is judged "
+                       "by measured power and by instruments that tell a temperature, and where "
+                       "there are none every trial waits for %.4g s and is flagged",
+                       pji_s_from_ns(study->phases.settle_most_ns));
 }
 
 int64_t pji_rest_most_ns(const struct pji_study *study)

@@ -44,6 +44,9 @@ void pji_rest_close(struct pji_rest *rest);
 enum pji_watch_cause pji_rest_before(struct pji_rest *rest, struct pj_error *err);
 enum pji_watch_cause pji_rest_after(struct pji_rest *rest, struct pj_error *err);
 
+/* A warning of the study where cooldown: {until: settled} has no sensor to look at here. */
+void pji_rest_warn(struct pji_study *study, const char *root);
+
 /* The longest that all of it can take. */
 int64_t pji_rest_most_ns(const struct pji_study *study);
 

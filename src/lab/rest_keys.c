@@ -24,7 +24,7 @@ void pji_parse_settle(struct pji_study *study, const struct pji_yaml *node)
     struct pji_phases *p = &study->phases;
     if (!pji_node_keys(study, node, "cooldown", known))
         return;
-    if (!pji_yaml_get(node, "until"))
+    if (!pji_yaml_get(node, "until") && !pji_node_misspells(node, "until", known))
         pji_study_error(study, node,
                         "cooldown needs until: settled, or is a fixed time such as 30s");
     one_word(study, node, "until", "settled");
@@ -60,8 +60,9 @@ void pji_parse_baseline(struct pji_study *study, const struct pji_yaml *node)
             pji_node_duration(study, every, "baseline every", 60 * PJI_NS_PER_S,
                               1800 * PJI_NS_PER_S, &b->every_ns);
     }
-    if (!idle) {
-        pji_study_error(study, node, "baseline needs idle: how long one is, such as 30s");
+    if (!idle) { /* a misspelt key was reported where it stands */
+        if (!pji_node_misspells(node, "idle", known))
+            pji_study_error(study, node, "baseline needs idle: how long one is, such as 30s");
         return;
     }
     b->asked = pji_node_duration(study, idle, "baseline idle", PJI_NS_PER_S, HOUR_NS, &b->idle_ns);

@@ -21,6 +21,8 @@ static const struct pji_figure_name names[] = {
      "energy of prefill per prompt token, J", "less", "more"},
     {"decode_j_per_token", "J/decoded token", "energy of decode per token after the first",
      "energy of decode per token after the first, J", "less", "more"},
+    {"energy_net_j", "J net/window", "net energy of the measured window",
+     "net energy of the window, J", "less", "more"},
     {"load_j", "J to load", "energy of loading", "energy of loading, J", "less", "more"},
     {"load_break_even_requests", "requests per loading", "requests that loading is worth",
      "requests that loading is worth", "fewer", "more"},
@@ -55,6 +57,9 @@ static const struct pji_definition definitions[] = {
     {"energy_j", "J/window",
      "energy of the total's channels over the measured window, from the first request sent to the "
      "last byte received"},
+    {"energy_net_j", "J net/window",
+     "energy of the measured window less that of the idle machine over its length, from the "
+     "baselines before and after it"},
     {"dur_s", "window, s", "length of the measured window"},
     {"output_tok_per_s", "tok/s", "output tokens of the window divided by its length"},
     {"ttft_s", "TTFT, s",

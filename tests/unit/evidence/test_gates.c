@@ -71,6 +71,12 @@ static void each_fault_fires_its_own_gate(void **state)
     in.unsettled = "the power drifts";
     check(&in, "never_settles ");
     in = clean();
+    in.cooldown_timeout = "after 600 s: still warm";
+    check(&in, "cooldown_timeout ");
+    in = clean();
+    in.start_off = "the package was 3 degrees warmer";
+    check(&in, "start_temperature ");
+    in = clean();
     in.wrong_length = 1;
     check(&in, "token_mismatch ");
     in = clean();

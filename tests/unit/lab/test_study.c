@@ -340,6 +340,46 @@ static void test_forecast(void **state)
     temp_close(dir);
 }
 
+static void test_rest(void **state)
+{
+    static const char head[] = "study: x\nfactors: {c: [1, 2]}\nrepetitions: 3\n"
+                               "engine: {kind: command, run: [echo, $c]}\n";
+    struct pji_study s;
+    struct pji_workload none = {0};
+    struct pji_plan plan;
+    struct pji_forecast f;
+    char text[400];
+    (void)state;
+    snprintf(text, sizeof text, "%s", head);
+    MUST(pji_study_parse(&s, text, strlen(text), "s.yaml", ERR));
+    assert_false(s.baseline.asked || s.phases.settle);
+    pji_study_fini(&s);
+    snprintf(text, sizeof text,
+             "%sbaseline: 30s\nphases: {cooldown: {until: settled, max: 2m, over: 5s}}\n", head);
+    MUST(pji_study_parse(&s, text, strlen(text), "s.yaml", ERR));
+    assert_true(s.baseline.asked && s.phases.settle && s.phases.cooldown_ns == 0);
+    assert_int_equal(s.baseline.idle_ns, 30000000000);
+    assert_int_equal(s.baseline.every_ns, 900000000000);
+    assert_int_equal(s.phases.settle_most_ns, 120000000000);
+    assert_int_equal(s.phases.settle_over_ns, 5000000000);
+    MUST(pji_plan_make(&plan, &s, ERR));
+    MUST(pji_forecast_make(&f, &s, &plan, &none, 0, ERR));
+    /* two baselines in each of 3 blocks, 5 s of looking before each of 6 trials */
+    assert_true(fabs(f.least_s - (3 * 2 * 30 + 6 * 5)) < 1e-9);
+    pji_plan_fini(&plan);
+    pji_study_fini(&s);
+    snprintf(text, sizeof text,
+             "%sbaseline: {idle: 20s, before: block, every: 5m}\nphases: {cooldown: {until: "
+             "settled}}\n",
+             head);
+    MUST(pji_study_parse(&s, text, strlen(text), "s.yaml", ERR));
+    assert_int_equal(s.baseline.idle_ns, 20000000000);
+    assert_int_equal(s.baseline.every_ns, 300000000000);
+    assert_int_equal(s.phases.settle_most_ns, 600000000000);
+    assert_int_equal(s.phases.settle_over_ns, 60000000000);
+    pji_study_fini(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,7 +387,7 @@ int main(void)
         cmocka_unit_test(test_tasks),    cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_warnings), cmocka_unit_test(test_excluded_levels_are_not_checked),
         cmocka_unit_test(test_items),    cmocka_unit_test(test_durations),
-        cmocka_unit_test(test_forecast),
+        cmocka_unit_test(test_forecast), cmocka_unit_test(test_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
