@@ -14,19 +14,30 @@ static const double level = 0.95;
 /* Two arms saw "the same" utilisation when their means differ by no more than this (share). */
 static const double same_utilisation = 0.05;
 
+/* Which part of the total a figure rests on. */
+enum part { NO_ENERGY, WHOLE_TOTAL, MEASURED_PART };
+
 static const struct {
     const char *name;
-    bool energy;
+    enum part part;
 } compared[] = {
-    {"j_per_token", true}, {"j_per_request", true},     {"energy_j", true},
-    {"dur_s", false},      {"output_tok_per_s", false}, {"ttft_s", false},
-    {"tpot_s", false},     {"j_per_correct", true},
+    {"j_per_token", WHOLE_TOTAL},
+    {"j_per_token_measured", MEASURED_PART},
+    {"j_per_request", WHOLE_TOTAL},
+    {"energy_j", WHOLE_TOTAL},
+    {"energy_measured_j", MEASURED_PART},
+    {"dur_s", NO_ENERGY},
+    {"output_tok_per_s", NO_ENERGY},
+    {"ttft_s", NO_ENERGY},
+    {"tpot_s", NO_ENERGY},
+    {"j_per_correct", WHOLE_TOTAL},
 };
 
 struct pairs {
     double *base, *other;
     double rest_sum;        /* of the relative common uncertainty that did not cancel */
     double utilisation_sum; /* of the differences of utilisation, other - base; NaN: unknown */
+    enum part part;
     size_t n, modelled, energies, cancelled;
 };
 
@@ -43,6 +54,27 @@ static const struct pji_gathered_trial *in_block(const struct pji_gathered *g, i
     return NULL;
 }
 
+static bool is_modelled(const struct pj_energy *e)
+{
+    return e->origin == PJ_ORIGIN_MODELLED || e->origin == PJ_ORIGIN_CONSTANT;
+}
+
+/* The parts of a trial's total that count for `part`, or all of them; says whether all are
+ * modelled. */
+static size_t parts_of(struct pj_energy *parts, const struct pji_gathered_trial *trial,
+                       const char *task, enum part part, bool *all_modelled)
+{
+    size_t all = pji_gathered_parts(trial, task, parts, MAX_PARTS);
+    size_t n = 0;
+    *all_modelled = true;
+    for (size_t i = 0; i < all; i++) {
+        *all_modelled = *all_modelled && is_modelled(&parts[i]);
+        if (part == WHOLE_TOTAL || !is_modelled(&parts[i]))
+            parts[n++] = parts[i];
+    }
+    return n;
+}
+
 static void add_energy(struct pairs *p, const struct pji_gathered_trial *base,
                        const struct pji_gathered_trial *other, const char *task)
 {
@@ -56,15 +88,17 @@ static void add_energy(struct pairs *p, const struct pji_gathered_trial *base,
     if (eb == NULL || eo == NULL)
         return;
     /* By parts: what two totals of several instruments share cancels instrument by instrument. */
-    size_t n_b = pji_gathered_parts(base, task, parts_b, MAX_PARTS);
-    size_t n_o = pji_gathered_parts(other, task, parts_o, MAX_PARTS);
+    bool modelled_b = false;
+    bool modelled_o = false;
+    size_t n_b = parts_of(parts_b, base, task, p->part, &modelled_b);
+    size_t n_o = parts_of(parts_o, other, task, p->part, &modelled_o);
     if (pji_energy_ratio_parts(&ratio, parts_o, n_o, parts_b, n_b, NULL) != PJ_OK ||
         !(ratio.value > 0))
         return;
     p->energies++;
     p->rest_sum += ratio.u_com / ratio.value;
     p->cancelled += ratio.cancelled ? 1 : 0;
-    if (eb->origin == PJ_ORIGIN_MODELLED && eo->origin == PJ_ORIGIN_MODELLED)
+    if (modelled_b && modelled_o)
         p->modelled++;
     p->utilisation_sum += ub != NULL && uo != NULL ? uo->value - ub->value : (double)NAN;
 }
@@ -128,10 +162,10 @@ static pj_status judge(struct pji_comparison *c, const struct pairs *p, struct p
 }
 
 static pj_status compare_one(struct pji_summary *s, const struct pji_gathered *g, size_t *cap,
-                             const struct pji_figure *figure, size_t other, bool energy,
+                             const struct pji_figure *figure, size_t other, enum part part,
                              struct pj_error *err)
 {
-    struct pairs p = {0};
+    struct pairs p = {.part = part};
     pj_status status =
         pji_array_reserve(&s->comparisons, cap, s->n_comparisons + 1, sizeof *s->comparisons, err);
     if (status != PJ_OK)
@@ -140,7 +174,7 @@ static pj_status compare_one(struct pji_summary *s, const struct pji_gathered *g
     *c = (struct pji_comparison){.task = pji_dup(figure->task, err),
                                  .name = pji_dup(figure->name, err),
                                  .other = other,
-                                 .energy = energy};
+                                 .energy = part != NO_ENERGY};
     p.base = pji_zalloc(g->n + 1, sizeof *p.base, err);
     p.other = pji_zalloc(g->n + 1, sizeof *p.other, err);
     status = PJ_ENOMEM;
@@ -164,8 +198,8 @@ pj_status pji_summary_compare(struct pji_summary *summary, const struct pji_gath
             for (size_t k = 0; k < sizeof compared / sizeof compared[0]; k++) {
                 if (strcmp(base->figures[f].name, compared[k].name) != 0)
                     continue;
-                status = compare_one(summary, g, &cap, &base->figures[f], other, compared[k].energy,
-                                     err);
+                status =
+                    compare_one(summary, g, &cap, &base->figures[f], other, compared[k].part, err);
                 if (status != PJ_OK)
                     return status;
             }

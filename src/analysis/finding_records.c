@@ -104,6 +104,29 @@ pj_status pji_check_identical_outputs(const struct pji_evidence *e, struct pji_f
 
 /* ---- modelled energies ---- */
 
+/* Share of the energy that is modelled where the study says which part was measured; NaN where it
+ * does not: then a total counts as modelled as soon as a part of it is. */
+static double modelled_share(const struct pji_summary *s)
+{
+    double all_j = 0;
+    double measured_j = 0;
+    bool some = false;
+    for (size_t i = 0; s != NULL && i < s->n_records; i++) {
+        const struct pji_record *r = &s->records[i];
+        if (isnan(r->value))
+            continue;
+        if (strcmp(r->name, "energy_measured_j") == 0) {
+            measured_j += r->value;
+            some = true;
+        } else if (strcmp(r->name, "energy_j") == 0) {
+            all_j += r->value;
+            if (strcmp(r->origin, "modelled") != 0 && strcmp(r->origin, "constant") != 0)
+                measured_j += r->value;
+        }
+    }
+    return some && all_j > 0 ? 1 - measured_j / all_j : (double)NAN;
+}
+
 pj_status pji_check_modelled(const struct pji_evidence *e, struct pji_finding *f,
                              struct pj_error *err)
 {
@@ -120,10 +143,16 @@ pj_status pji_check_modelled(const struct pji_evidence *e, struct pji_finding *f
         known += !pji_table_missing(origin);
         modelled += strcmp(origin, "modelled") == 0 || strcmp(origin, "constant") == 0;
     }
+    double share = modelled_share(e->summary);
     pji_put_count(f->figures, "rows", known);
     pji_put_count(f->figures, "modelled", modelled);
+    if (!isnan(share))
+        json_object_set_new(f->figures, "modelled_share", json_real(share));
     if (known == 0)
         pji_finding_unknown(f, "column '%s' is empty", e->table->column[col]);
+    else if (!isnan(share) && share <= e->limits.modelled)
+        pji_finding_clean(f, "%.0f %% of the energy is modelled, the rest was measured",
+                          100 * share);
     else if ((double)modelled > e->limits.modelled * (double)known)
         pji_finding_fire(f, PJI_CONSEQUENCE_WARN,
                          "%zu of %zu energies are modelled, not measured: a difference between "

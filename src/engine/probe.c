@@ -2,6 +2,7 @@
 
 #include "core/array.h"
 #include "platform/process.h"
+#include "platform/process_pidfd.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -35,8 +36,12 @@ static pj_status run(const struct pji_spawn *how, int64_t timeout_ns, struct pj_
     pj_status rc = pji_process_spawn(&process, how, err);
     if (rc)
         return rc;
-    rc = pji_process_wait(&process, timeout_ns, NULL);
+    int waited = pji_pidfd_wait(process.pidfd, timeout_ns);
+    /* What the program left behind in its session goes before its number is free again. */
+    if (process.pid > 1)
+        kill(-process.pid, SIGKILL);
     pji_process_end(&process, 0);
+    rc = waited == -ETIMEDOUT ? PJ_ETIMEOUT : waited < 0 ? PJ_EIO : PJ_OK;
     if (rc)
         return pji_fail(err, rc, "%s did not end in time", how->argv[0]);
     return PJ_OK;

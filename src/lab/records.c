@@ -54,7 +54,8 @@ struct writer {
     bool *in_total;
     struct pji_str *gates_failed;
     struct pji_phase_sum sum;
-    struct pj_energy load; /* of the phase `load` */
+    struct pji_total window; /* of the last window stored */
+    struct pj_energy load;   /* of the phase `load` */
     bool loaded;
     struct pj_error *err;
 };
@@ -136,6 +137,7 @@ static pj_status store_window(struct writer *w, const char *phase, const char *t
         status = store_total(w, phase, task, &total);
     }
     *total_out = total.energy;
+    w->window = total;
     return status;
 }
 
@@ -222,6 +224,20 @@ static pj_status put_per(struct writer *w, const char *task, const char *name,
 {
     struct pji_metric_row row = pji_metric_per(task, name, energy, count, no_count);
     return pji_store_add_metric(w->store, w->attempt, &row, w->err);
+}
+
+/* The part of the window's total that instruments measured, where a model adds the rest: what can
+ * be said without the model. */
+static pj_status put_measured_part(struct writer *w, const char *task, double tokens)
+{
+    const struct pji_total *t = &w->window;
+    if (t->energy.origin == PJ_ORIGIN_MISSING || t->measured.origin == PJ_ORIGIN_MISSING ||
+        t->modelled.origin == PJ_ORIGIN_MISSING)
+        return PJ_OK;
+    pj_status status = put_per(w, task, "energy_measured_j", &t->measured, 1, "");
+    if (status == PJ_OK && !isnan(tokens))
+        status = put_per(w, task, "j_per_token_measured", &t->measured, tokens, "");
+    return status;
 }
 
 struct latency_target {
@@ -589,6 +605,8 @@ static pj_status put_measured(struct writer *w, const struct pji_phase_data *pha
             status = put_counts(w, phase, total, parts);
         if (status == PJ_OK && phase->load.n > 0)
             status = store_stages(w, phase);
+        if (status == PJ_OK)
+            status = put_measured_part(w, task_name(phase), output_tokens(phase, parts, shown));
     }
     if (status == PJ_OK && phase->load.n > 0)
         status = store_load(w, phase);

@@ -100,6 +100,50 @@ static void add_counts(struct pji_doc *doc, const struct pji_summary *s, const c
         of[PJI_VERDICT_NONE]);
 }
 
+/* The figure that leaves out what models add to `name`; NULL: there is none. */
+static const char *measured_figure(const char *name)
+{
+    return strcmp(name, "j_per_token") == 0 ? "j_per_token_measured"
+           : strcmp(name, "energy_j") == 0  ? "energy_measured_j"
+                                            : NULL;
+}
+
+/* Where models add to what instruments measured: how much, and what the instruments alone say. */
+static void add_measured_answers(struct pji_doc *doc, const struct pji_summary *s, const char *task,
+                                 const char *name, bool many)
+{
+    const char *measured = measured_figure(name);
+    double least = (double)INFINITY;
+    double most = 0;
+    if (measured == NULL || count_answers(s, task, measured, NULL) == 0)
+        return;
+    for (size_t i = 0; i < s->n_treatments; i++) {
+        const struct pji_figure *all = pji_summary_figure(&s->treatments[i], task, name);
+        const struct pji_figure *part = pji_summary_figure(&s->treatments[i], task, measured);
+        if (all == NULL || part == NULL || !(all->mean > 0) || !(part->mean > 0))
+            continue;
+        double share = 100 * fmax(0, 1 - part->mean / all->mean);
+        least = fmin(least, share);
+        most = fmax(most, share);
+    }
+    pji_doc_no_source(doc);
+    if (most - least < 1)
+        pji_doc_add(doc, PJI_BLOCK_PARAGRAPH,
+                    "%.0f %% of this energy is modelled. What instruments measured, alone:", most);
+    else
+        pji_doc_add(doc, PJI_BLOCK_PARAGRAPH,
+                    "%.0f to %.0f %% of this energy, depending on the treatment, is modelled. What "
+                    "instruments measured, alone:",
+                    least, most);
+    if (many)
+        add_counts(doc, s, task, measured);
+    for (size_t i = 0; i < s->n_comparisons && !many; i++) {
+        const struct pji_comparison *c = &s->comparisons[i];
+        if (strcmp(c->task, task) == 0 && strcmp(c->name, measured) == 0)
+            add_answer(doc, s, c);
+    }
+}
+
 static void add_answers(struct pji_doc *doc, const struct pji_summary *s)
 {
     const char *name = NULL;
@@ -122,6 +166,7 @@ static void add_answers(struct pji_doc *doc, const struct pji_summary *s)
             add_answer(doc, s, c);
         times = times || c->ratio_of_times;
     }
+    add_measured_answers(doc, s, task, name, many);
     pji_doc_no_source(doc);
     if (times)
         pji_doc_add(doc, PJI_BLOCK_WARNING,

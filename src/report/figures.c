@@ -6,11 +6,15 @@
 static const struct pji_figure_name names[] = {
     {"j_per_token", "J/token", "energy per output token", "energy per output token, J", "less",
      "more"},
+    {"j_per_token_measured", "J/token, measured", "measured energy per output token",
+     "measured energy per output token, J", "less", "more"},
     {"j_per_request", "J/request", "energy per request", "energy per request, J", "less", "more"},
     {"j_per_correct", "J/correct", "energy per correct answer", "energy per correct answer, J",
      "less", "more"},
     {"energy_j", "J/window", "energy of the measured window", "energy of the window, J", "less",
      "more"},
+    {"energy_measured_j", "J/window, measured", "measured energy of the window",
+     "measured energy of the window, J", "less", "more"},
     {"dur_s", "window, s", "duration of the measured window", "duration of the window, s",
      "shorter", "longer"},
     {"output_tok_per_s", "tok/s", "output tokens per second", "output tokens per second", "slower",
@@ -46,6 +50,12 @@ const struct pji_figure_name *pji_figure_name_find(const char *name)
 static const struct pji_definition definitions[] = {
     {"j_per_token", "J/token",
      "energy of the measured window divided by its output tokens; the prompt's work is in it"},
+    {"j_per_token_measured", "J/token, measured",
+     "the part of the total that instruments measured, without what models add, divided by the "
+     "output "
+     "tokens"},
+    {"energy_measured_j", "J/window, measured",
+     "the part of the window's energy that instruments measured, without what models add"},
     {"j_per_request", "J/request",
      "energy of the measured window divided by the requests that succeeded"},
     {"j_per_correct", "J/correct",

@@ -508,6 +508,35 @@ def test_progress_on_a_terminal(bench):
     check(all(len(l) < 70 for l in lines), "wider than the terminal: " + screen)
 
 
+MIXED = """\
+study: mixed
+factors: {wait: ['0.4', '0.8']}
+repetitions: 2
+engine: {kind: command, run: [sleep, $wait]}
+gates: {cpu_thief: 1, steal_time: 1}
+"""
+
+
+def test_measured_and_modelled(bench):
+    """A GPU that is measured beside a processor that is modelled: what the instruments say is kept apart."""
+    out = bench.path("out")
+    fake = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(bench.perjoule))), "tests",
+                        "fakes", "fake_nvml.so")
+    bench.write("s.yaml", MIXED)
+    bench.run("run", "s.yaml", "--out", out, PERJOULE_NVML=fake)
+    for row in csv.DictReader(io.StringIO(bench.run("export", out).stdout.decode())):
+        check(row["energy_j_origin"] == "modelled", "mixed total: %r" % row)
+        check(row["energy_measured_j_origin"] in ("counter", "integrated"), "%r" % row)
+        check(0 < float(row["energy_measured_j"]) < float(row["energy_j"]), "%r" % row)
+        check(float(row["energy_measured_j_u"]) < float(row["energy_j_u"]), "%r" % row)
+    words = " ".join(bench.run("report", out).stdout.decode().split())
+    check("of this energy is modelled. What instruments measured, alone:" in words or
+          "depending on the treatment, is modelled" in words, words)
+    check("measured energy of the window is " in words, words)
+    check("ratio of times" not in words, "a GPU was measured, this is no ratio of times: " + words)
+    check("Every energy here is modelled" not in words, words)
+
+
 def test_no_study(bench):
     bench.write("file", "x")
     os.mkdir(bench.path("empty"))
@@ -536,6 +565,7 @@ TESTS = [test_check_prints_the_plan, test_check_is_the_same_every_time, test_che
          test_finished_study,
          test_extend, test_greenlab_plan, test_run_table_there_and_back,
          test_judge_scores, test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
+         test_measured_and_modelled,
          test_no_study, test_full_pipe]
 
 

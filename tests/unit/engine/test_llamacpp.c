@@ -287,6 +287,16 @@ static void test_probe(void **state)
                      PJ_ETIMEOUT);
     assert_null(text);
     assert_non_null(strstr(err.text, "sleep"));
+    /* what it leaves behind does not outlive the question */
+    assert_int_equal(pji_probe((const char *const[]){"sh", "-c",
+                                                     ACTOR_MARK "=probe sleep 100 & "
+                                                                "sleep 0.2; echo out",
+                                                     NULL},
+                               INT64_C(30000000000), &text, &err),
+                     PJ_OK);
+    assert_string_equal(text, "out\n");
+    free(text);
+    assert_int_equal(actor_await_count("probe", 0), 0);
 }
 
 int main(int argc, char **argv)

@@ -269,7 +269,7 @@ static void hundreds_of_streams(void **state)
 {
     (void)state;
     struct fixture f;
-    fixture_open(&f, ARGS("--ttft-ms", "300"), 400, 300);
+    fixture_open(&f, ARGS("--ttft-ms", "1500"), 400, 300); /* time to open them all */
     assert_int_equal(fixture_run(&f), PJ_OK);
     assert_int_equal(f.result.n_failed, 0);
     assert_int_equal(ask_count(&f, "requests"), 400);
