@@ -5,9 +5,9 @@
  * The Four Types of Estimable Functions; J. H. Goodnight 1978; the construction of lmerTest,
  * doi:10.18637/jss.v082.i13). A term contains another when it has the same covariates and all its
  * factors, where factors that a term codes by all levels do not count (lmerTest again: in a + a:b,
- * a:b does not contain a). With complete cells this is "parameters zero in sum coding". The only term of a model
- * takes its type I functions. Which basis spans the hypothesis matters: Satterthwaite's df of
- * several functions depend on it.
+ * a:b does not contain a). With complete cells this is "parameters zero in sum coding". The only
+ * term of a model takes its type I functions. Which basis spans the hypothesis matters:
+ * Satterthwaite's df of several functions depend on it.
  */
 #ifndef PJI_STATS_TYPE3_H
 #define PJI_STATS_TYPE3_H
