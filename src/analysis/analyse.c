@@ -63,6 +63,8 @@ void pji_route_find(struct pji_route *route, bool forbidding, const char *format
     json_object_set_new(o, "finding", json_string(pji_str_text(&text)));
     json_object_set_new(o, "forbids_conclusion", json_boolean(forbidding));
     json_array_append_new(route->findings, o);
+    if (text.failed)
+        pji_omit_at(route->omitted, &text, PJI_STATS_FEW);
     pji_str_fini(&text);
     route->conclusive = route->conclusive && !forbidding;
 }
@@ -248,6 +250,10 @@ pj_status pji_analyse(const struct pji_table *table, const struct pji_analysis *
     route.options = (struct pji_build_options){request->factor, request->factors, order, orders};
     if (!rc)
         rc = run(&route, err);
+    if (!rc)
+        rc = pji_omissions_ok(route.omitted, err);
+    if (!rc)
+        rc = pji_omissions_ok(route.checks, err);
     if (!rc) {
         finish(&route);
         *out = json_incref(route.out);

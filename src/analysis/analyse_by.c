@@ -92,20 +92,23 @@ static pj_status one_factor(const struct grouped *g, struct pji_route *route, st
     json_t *o = NULL;
     if (pji_route_wants(route, "shapiro_residuals")) {
         rc = pji_shapiro_residuals(g->y, &model.terms, &o, route->omitted, err);
-        pji_put_object(route->out, "shapiro_residuals", rc ? NULL : o);
+        pji_put_object(route->out, "shapiro_residuals", o);
+        o = NULL;
     }
     if (!rc && pji_route_wants(route, "assumptions")) {
         rc = pji_assumptions(g->y, &model.terms, g->by.code, g->by.k, pji_route_alpha(route), &o,
                              err);
-        pji_put_object(route->out, "assumptions", rc ? NULL : o);
+        pji_put_object(route->out, "assumptions", o);
+        o = NULL;
     }
     if (!rc && pji_route_wants(route, "contrast")) {
         rc = pji_model_contrast(&model, &spec, &o, route->omitted, err);
-        pji_put_object(route->out, "contrast", rc ? NULL : o);
+        pji_put_object(route->out, "contrast", o);
+        o = NULL;
     }
     if (!rc && pji_route_wants(route, "lm")) {
         rc = pji_model_lm(&model, &o, route->omitted, err);
-        pji_put_object(route->out, "lm", rc ? NULL : o);
+        pji_put_object(route->out, "lm", o);
     }
     return rc;
 }
@@ -122,15 +125,17 @@ static pj_status extras(const struct grouped *g, struct pji_route *route, struct
                         "the test equivalence needs limits: --equivalence LOW,HIGH");
     if (r->equivalence) {
         rc = pji_by_equivalence(&g->by, r->low, r->high, alpha, &o, route->omitted, err);
-        pji_put_object(route->out, "equivalence", rc ? NULL : o);
+        pji_put_object(route->out, "equivalence", o);
+        o = NULL;
     }
     if (!rc && pji_route_names(route, "bootstrap")) {
         rc = pji_by_bootstrap(&g->by, r->seed, &o, route->omitted, err);
-        pji_put_object(route->out, "bootstrap", rc ? NULL : o);
+        pji_put_object(route->out, "bootstrap", o);
+        o = NULL;
     }
     if (!rc && pji_route_names(route, "power")) {
         rc = pji_by_power(&g->by, alpha, 0.8, &o, route->omitted, err);
-        pji_put_object(route->out, "power", rc ? NULL : o);
+        pji_put_object(route->out, "power", o);
     }
     return rc;
 }
@@ -237,6 +242,8 @@ static pj_status signed_pairs(const struct grouped *g, const struct block_table 
             }
             pji_str_addf(&name, "%s - %s", g->by.levels[i], g->by.levels[j]);
             rc = pji_paired_signedrank(x, y, t->complete, &o, route->omitted, err);
+            if (!rc)
+                rc = pji_str_ok(&name, err);
             pji_put_object(pairs, pji_str_text(&name), o);
             pji_str_fini(&name);
         }
@@ -280,7 +287,10 @@ static pj_status yes_or_no(const struct grouped *g, const struct block_table *t,
                 y[b] = t->mean[b * k + j];
             }
             pji_str_addf(&name, "%s - %s", g->by.levels[i], g->by.levels[j]);
-            rc = pji_paired_mcnemar(x, y, t->complete, pji_str_text(&name), pairs, route->omitted);
+            rc = pji_str_ok(&name, err);
+            if (!rc)
+                rc = pji_paired_mcnemar(x, y, t->complete, pji_str_text(&name), pairs,
+                                        route->omitted);
             pji_str_fini(&name);
         }
     }

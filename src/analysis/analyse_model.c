@@ -40,6 +40,10 @@ static pj_status parse_spec(const struct pji_built *b, const char *text, struct 
         if (*p != ' ' && *p != '~')
             pji_str_addc(&key, *p);
     }
+    if (pji_str_ok(&key, err)) {
+        pji_str_fini(&key);
+        return PJ_ENOMEM;
+    }
     spec->key = pji_str_take(&key);
     if (!spec->key)
         return pji_fail(err, PJ_EINVAL, "--emmeans needs a factor, as in 'A' or 'A|B'");
@@ -78,7 +82,8 @@ static pj_status table_of(struct pji_route *route, const struct pji_built *b,
     pj_status rc = PJ_OK;
     for (size_t i = 0; !rc && i < 2; i++) {
         rc = pji_model_lmm_emmeans(&b->model, &s, methods[i], &o, route->omitted, err);
-        pji_put_object(both, names[i], rc ? NULL : o);
+        pji_put_object(both, names[i], o);
+        o = NULL;
     }
     pji_put_object(into, spec->key, both);
     return rc;
@@ -129,7 +134,7 @@ static pj_status add(struct pji_route *route, const struct pji_built *b, const c
     if (!pji_route_wants(route, group))
         return PJ_OK;
     pj_status rc = fn(&b->model, &o, route->omitted, err);
-    pji_put_object(route->out, group, rc ? NULL : o);
+    pji_put_object(route->out, group, o);
     return rc;
 }
 
@@ -149,7 +154,7 @@ static pj_status aligned(struct pji_route *route, const struct pji_built *b, str
         if (!is_used_factor(b, v))
             continue;
         rc = pji_model_art_contrast(&b->model, v, &o, route->omitted, err);
-        pji_put_object(contrasts, b->formula.variable[v].name, rc ? NULL : o);
+        pji_put_object(contrasts, b->formula.variable[v].name, o);
     }
     if (!rc && json_object_size(contrasts) > 0)
         json_object_set(route->out, "art_contrast", contrasts);
@@ -172,7 +177,7 @@ static pj_status assume(struct pji_route *route, const struct pji_built *b, cons
     if (!rc)
         rc = pji_assumptions(y, &b->model.terms, cell.code, factors > 0 ? cell.k : 1,
                              pji_route_alpha(route), &o, err);
-    pji_put_object(route->out, "assumptions", rc ? NULL : o);
+    pji_put_object(route->out, "assumptions", o);
     pji_factor_fini(&cell);
     free(y);
     return rc;

@@ -47,8 +47,10 @@ static pj_status each_pair(const struct pji_by *by, const char *group, pair_fn *
                       err);
             pji_str_addf(&key, "%s/%s - %s", group, by->levels[i], by->levels[j]);
             if (rc > 0)
-                pji_omit(omitted, pji_str_text(&key), rc);
-            pji_put_object(*out, pji_str_text(&key) + strlen(group) + 1, o);
+                pji_omit_at(omitted, &key, rc);
+            if (rc >= 0 && pji_str_ok(&key, err))
+                rc = PJ_ENOMEM;
+            pji_put_object(*out, pji_str_text(&key) + (rc < 0 ? 0 : strlen(group) + 1), o);
             pji_str_fini(&key);
         }
     }
@@ -125,7 +127,7 @@ static pj_status bootstrap_group(const double *y, size_t n, uint64_t seed, const
     if (rc > 0) {
         struct pji_str path = {0};
         pji_str_addf(&path, "bootstrap/%s", level);
-        pji_omit(omitted, pji_str_text(&path), rc);
+        pji_omit_at(omitted, &path, rc);
         pji_str_fini(&path);
     }
     free(work);
@@ -224,7 +226,7 @@ pj_status pji_paired_mcnemar(const double *x, const double *y, size_t n, const c
     if (rc > 0) {
         struct pji_str path = {0};
         pji_str_addf(&path, "mcnemar/%s", pair);
-        pji_omit(omitted, pji_str_text(&path), rc);
+        pji_omit_at(omitted, &path, rc);
         pji_str_fini(&path);
     }
     return rc < 0 ? rc : PJ_OK;

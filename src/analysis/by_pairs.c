@@ -42,8 +42,10 @@ static pj_status each_pair(const struct pji_by *by, const char *group, pair_fn *
             pji_str_clear(&key);
             pji_str_addf(&key, "%s/%s - %s", group, by->levels[i], by->levels[j]);
             if (rc > 0)
-                pji_omit(omitted, pji_str_text(&key), rc);
-            pji_put_object(*out, strchr(pji_str_text(&key), '/') + 1, o);
+                pji_omit_at(omitted, &key, rc);
+            if (rc >= 0 && pji_str_ok(&key, err))
+                rc = PJ_ENOMEM;
+            pji_put_object(*out, pji_str_text(&key) + (rc < 0 ? 0 : strlen(group) + 1), o);
         }
     }
     pji_str_fini(&key);
@@ -72,6 +74,8 @@ static pj_status adjust(json_t *pairs, const char *key, const char *suffix, enum
     pj_status rc = at == m ? pji_adjust_p(method, p, m, p, err) : PJ_OK;
     struct pji_str path = {0};
     pji_str_addf(&path, "%s_%s", key, suffix);
+    if (!rc)
+        rc = pji_str_ok(&path, err);
     size_t i = 0;
     json_object_foreach(pairs, name, pair)
     {
@@ -102,23 +106,26 @@ pj_status pji_by_dunn(const struct pji_by *by, json_t **out, json_t *omitted, st
         return rc;
     *out = json_object();
     struct pji_str key = {0};
-    for (size_t i = 0; i < by->k; i++) {
-        for (size_t j = i + 1; j < by->k; j++) {
+    rc = PJ_OK;
+    for (size_t i = 0; !rc && i < by->k; i++) {
+        for (size_t j = i + 1; !rc && j < by->k; j++) {
             struct pji_dunn d;
             pj_status missing = pji_dunn(&k, i, j, &d);
             pji_str_clear(&key);
             pji_str_addf(&key, "dunn/%s - %s", by->levels[i], by->levels[j]);
             if (missing)
-                pji_omit(omitted, pji_str_text(&key), missing);
+                pji_omit_at(omitted, &key, missing);
             json_t *o = json_object();
             pji_put(o, "z", d.z);
             pji_put(o, "p", d.p);
-            pji_put_object(*out, pji_str_text(&key) + strlen("dunn/"), o);
+            rc = pji_str_ok(&key, err);
+            pji_put_object(*out, pji_str_text(&key) + (rc ? 0 : strlen("dunn/")), o);
         }
     }
     pji_str_fini(&key);
     pji_kruskal_fini(&k);
-    rc = adjust_usual(*out, "p", err);
+    if (!rc)
+        rc = adjust_usual(*out, "p", err);
     return rc ? rc : adjust(*out, "p", "bh_no_running_min", PJI_ADJUST_BH_RAW, err);
 }
 
@@ -175,13 +182,11 @@ static void put_t(json_t *o, const char *name, const struct pji_t *t)
 {
     static const char *const fields[] = {"t", "df", "p", "ci95_low", "ci95_high"};
     const double values[] = {t->t, t->df, t->p, t->low, t->high};
-    struct pji_str key = {0};
+    char key[32];
     for (size_t i = 0; i < 5; i++) {
-        pji_str_clear(&key);
-        pji_str_addf(&key, "%s_%s", name, fields[i]);
-        pji_put(o, pji_str_text(&key), values[i]);
+        (void)snprintf(key, sizeof key, "%s_%s", name, fields[i]);
+        pji_put(o, key, values[i]);
     }
-    pji_str_fini(&key);
 }
 
 static void put_effect(json_t *o, const struct pji_effect *e, double t)

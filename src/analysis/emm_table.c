@@ -100,7 +100,7 @@ static void omit(const struct context *c, const char *part, const char *name, pj
         return;
     struct pji_str path = {0};
     pji_str_addf(&path, "%s/%s/%s", c->table->path, part, name);
-    pji_omit(c->omitted, pji_str_text(&path), condition);
+    pji_omit_at(c->omitted, &path, condition);
     pji_str_fini(&path);
 }
 
@@ -122,7 +122,9 @@ static pj_status means(const struct context *c, json_t *into, struct pj_error *e
                 pji_str_addc(&name, ',');
             add_level(c, c->cells.key[k], c->cells.level[i * c->cells.keys + k], &name);
         }
-        rc = pji_estimate(c->table->fit, l, 0.95, &e, err);
+        rc = pji_str_ok(&name, err);
+        if (!rc)
+            rc = pji_estimate(c->table->fit, l, 0.95, &e, err);
         omit(c, "means", pji_str_text(&name), rc);
         if (rc < 0 || isnan(e.estimate))
             continue;
@@ -229,6 +231,8 @@ static pj_status block_contrasts(const struct context *c, enum pji_contrast kind
         rc = pji_estimate(c->table->fit, w->l, 0.95, &w->e[i], err);
         contrast_name(c, kind, i, &name);
         omit(c, part, pji_str_text(&name), rc);
+        if (rc >= 0 && pji_str_ok(&name, err))
+            rc = PJ_ENOMEM;
     }
     if (rc >= 0)
         rc = adjust(w->e, count, w->p, err);
@@ -236,6 +240,9 @@ static pj_status block_contrasts(const struct context *c, enum pji_contrast kind
         if (isnan(w->e[i].estimate))
             continue;
         contrast_name(c, kind, i, &name);
+        rc = pji_str_ok(&name, err);
+        if (rc)
+            break;
         json_t *o = json_object();
         double adjusted[3] = {w->p[i], w->p[count + i], w->p[2 * count + i]};
         put_contrast(o, &w->e[i], adjusted);

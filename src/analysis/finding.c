@@ -1,6 +1,8 @@
 #include "analysis/finding.h"
 
+#include "analysis/layout.h"
 #include "core/array.h"
+#include "stats/condition.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -255,6 +257,8 @@ void pji_finding_add(const char *code, const struct pji_finding *finding, json_t
                      json_t *into)
 {
     add_check(into, code, finding);
+    if (finding->text.failed) /* pji_omissions_ok says so */
+        pji_omit_at(into, &finding->text, PJI_STATS_FEW);
     if (finding->state == PJI_FINDING_FIRES)
         add_finding(findings, code, finding);
 }

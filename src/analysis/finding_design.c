@@ -113,10 +113,12 @@ static void judge_pair(struct pji_finding *f, const char *a, const char *b,
         if (f->consequence > consequence)
             consequence = f->consequence;
         pji_finding_fire(f, consequence, "%s", pji_str_text(&both));
+        text.failed = text.failed || both.failed;
         pji_str_fini(&both);
     } else {
         pji_finding_fire(f, consequence, "%s", pji_str_text(&text));
     }
+    f->text.failed = f->text.failed || text.failed;
     pji_str_fini(&text);
 }
 
@@ -199,10 +201,11 @@ static pj_status nest_of(const struct pji_evidence *e, size_t a, size_t b, struc
         struct pji_str text = {0};
         pji_str_addf(&text,
                      "%s%s'%s' is nested in '%s': each of its %zu levels occurs within one level; "
-                     "compare it within those (--where), means across them are not estimable",
+                     "means of '%s' are averages over its own levels of it",
                      pji_str_text(&f->text), f->text.len > 0 ? "; " : "", e->table->column[b],
-                     e->table->column[a], fb.k);
+                     e->table->column[a], fb.k, e->table->column[a]);
         pji_finding_fire(f, PJI_CONSEQUENCE_NOTE, "%s", pji_str_text(&text));
+        f->text.failed = f->text.failed || text.failed;
         pji_put_count(f->figures, e->table->column[b], fb.k);
         pji_str_fini(&text);
     }

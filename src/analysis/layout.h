@@ -9,6 +9,7 @@
 #define PJI_ANALYSIS_LAYOUT_H
 
 #include "core/error.h"
+#include "core/str.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -24,5 +25,8 @@ void pji_put_object(json_t *object, const char *key, json_t *value);
 
 /* Reasons for what was left out: an object path → reason. */
 void pji_omit(json_t *omitted, const char *path, pj_status condition);
+/* The same under a path that may have run out of memory: pji_omissions_ok then says so. */
+void pji_omit_at(json_t *omitted, const struct pji_str *path, pj_status condition);
+pj_status pji_omissions_ok(const json_t *omitted, struct pj_error *err);
 
 #endif

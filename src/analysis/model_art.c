@@ -196,7 +196,7 @@ pj_status pji_model_art(const struct pji_model *model, json_t **out, json_t *omi
         if (rc > 0) {
             struct pji_str path = {0};
             pji_str_addf(&path, "art/%s", name);
-            pji_omit(omitted, pji_str_text(&path), rc);
+            pji_omit_at(omitted, &path, rc);
             pji_str_fini(&path);
         }
         if (rc >= 0)

@@ -48,7 +48,7 @@ static pj_status coefficients(const struct pji_model *model, const struct fit *f
         if (isnan(lm->beta[j])) {
             struct pji_str path = {0};
             pji_str_addf(&path, "lm/coef/%s", name);
-            pji_omit(omitted, pji_str_text(&path), PJI_STATS_DEFICIENT);
+            pji_omit_at(omitted, &path, PJI_STATS_DEFICIENT);
             pji_str_fini(&path);
         } else {
             double t = lm->beta[j] / lm->se[j];
@@ -123,18 +123,20 @@ static pj_status anova(const struct pji_model *model, enum pji_anova_type type, 
     struct pji_str path = {0};
     pji_str_addf(&path, "factorial/%s", key);
     if (rc > 0)
-        pji_omit(omitted, pji_str_text(&path), rc);
+        pji_omit_at(omitted, &path, rc);
     json_t *table = json_object();
     for (size_t t = 0; rc >= 0 && t < terms; t++) {
         char *name = pji_model_term_name(model, model->terms.term[t]);
-        if (name && rows[t].df > 0) {
+        if (!name) {
+            rc = pji_fail(err, PJ_ENOMEM, "out of memory while naming terms");
+        } else if (rows[t].df > 0) {
             json_t *o = json_object();
             put_row(o, &rows[t]);
             pji_put_object(table, name, o);
-        } else if (name && rc == PJ_OK) {
+        } else if (rc == PJ_OK) {
             pji_str_clear(&path);
             pji_str_addf(&path, "factorial/%s/%s", key, name);
-            pji_omit(omitted, pji_str_text(&path), PJI_STATS_DEFICIENT);
+            pji_omit_at(omitted, &path, PJI_STATS_DEFICIENT);
         }
         free(name);
     }

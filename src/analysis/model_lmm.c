@@ -145,7 +145,7 @@ static pj_status coefficients(const struct pji_model *model, const struct fit *f
         if (!name) {
             rc = pji_fail(err, PJ_ENOMEM, "out of memory for the coefficients");
         } else if (isnan(fit->lmm.beta[j])) {
-            pji_omit(omitted, pji_str_text(&path), PJI_STATS_DEFICIENT);
+            pji_omit_at(omitted, &path, PJI_STATS_DEFICIENT);
         } else {
             json_t *o = json_object();
             rc = coefficient(fit, j, l, o, err);
@@ -244,7 +244,7 @@ pj_status pji_model_lmm_type3(const struct pji_model *model, json_t **out, json_
         else
             json_decref(o);
         if (rc > 0)
-            pji_omit(omitted, pji_str_text(&path), PJI_STATS_DEFICIENT);
+            pji_omit_at(omitted, &path, PJI_STATS_DEFICIENT);
         pji_str_fini(&path);
         free(name);
     }

@@ -23,7 +23,7 @@ static void omit(json_t *omitted, const char *a, const char *b, pj_status condit
         return;
     struct pji_str path = {0};
     pji_str_addf(&path, "%s/%s", a, b);
-    pji_omit(omitted, pji_str_text(&path), condition);
+    pji_omit_at(omitted, &path, condition);
     pji_str_fini(&path);
 }
 

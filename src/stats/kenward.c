@@ -17,7 +17,7 @@
  * unit of y and can cost df their meaning; `pseudo` says that something was dropped. */
 static pj_status weights(double info[2][2], double w[2][2], bool *pseudo, struct pj_error *err)
 {
-    struct pji_matrix a;
+    struct pji_matrix a = {NULL, 0, 0};
     struct pji_symmetric eigen;
     pj_status rc = pji_matrix_init(&a, 2, 2, err);
     if (rc)
@@ -138,6 +138,9 @@ pj_status pji_kenward_roger_init(struct pji_kenward_roger *kr, const struct pji_
     if (rc)
         return rc;
     rc = work_init(&work, lmm->rank, err);
+    kr->work = rc ? NULL : pji_zalloc(lmm->rank + 1, sizeof *kr->work, err);
+    if (!rc && !kr->work)
+        rc = PJ_ENOMEM;
     if (!rc)
         rc = prepare(kr, &parts, &work, err);
     work_fini(&work);
@@ -152,6 +155,8 @@ void pji_kenward_roger_fini(struct pji_kenward_roger *kr)
     pji_matrix_fini(&kr->adjusted);
     pji_matrix_fini(&kr->p[0]);
     pji_matrix_fini(&kr->p[1]);
+    free(kr->work);
+    kr->work = NULL;
 }
 
 /* denominator df of q functions from A1 and A2 (Halekoh and Hojsgaard 2014, section 4) */
@@ -177,15 +182,12 @@ static double one_df(const struct pji_estimator *self, const double *l)
 {
     const struct pji_kenward_roger *kr = self->ctx;
     const struct pji_lmm *m = kr->lmm;
-    double *kept = pji_zalloc(m->rank + 1, sizeof *kept, NULL);
-    if (!kept)
-        return (double)NAN;
+    double *kept = kr->work;
     for (size_t j = 0; j < m->rank; j++)
         kept[j] = l[m->kept[j]];
     double variance = pji_quadratic(&m->c, kept);
     double t[2] = {pji_quadratic(&kr->p[0], kept) / variance,
                    pji_quadratic(&kr->p[1], kept) / variance};
-    free(kept);
     double a =
         kr->w[0][0] * t[0] * t[0] + 2 * kr->w[0][1] * t[0] * t[1] + kr->w[1][1] * t[1] * t[1];
     return denominator(a, a, 1);
@@ -281,7 +283,7 @@ pj_status pji_kenward_roger_test(const struct pji_kenward_roger *kr, const struc
     *out = (struct pji_lmm_test){none, none, none, none};
     if (l->rows == 0)
         return PJI_STATS_FEW;
-    struct pji_matrix reduced;
+    struct pji_matrix reduced = {NULL, 0, 0};
     double square = 0;
     double a1 = 0;
     double a2 = 0;

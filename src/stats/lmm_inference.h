@@ -23,6 +23,7 @@ struct pji_satterthwaite {
     const struct pji_lmm *lmm;
     struct pji_matrix derivative[2]; /* of C with respect to tau and sigma^2, rank by rank */
     double information[2][2];        /* A; row and column 0 are zero at the boundary */
+    double *work;                    /* of the estimator, which is not for two threads at once */
 };
 
 pj_status pji_satterthwaite_init(struct pji_satterthwaite *s, const struct pji_lmm *lmm,
@@ -40,6 +41,7 @@ struct pji_kenward_roger {
     struct pji_matrix adjusted; /* p by p covariance of beta */
     struct pji_matrix p[2];     /* P_1, P_2 of the paper, rank by rank */
     double w[2][2];             /* covariance of (tau, sigma^2) from the expected information */
+    double *work;               /* as above */
     bool pseudo; /* the information was singular to double precision: pseudo-inverse, df doubtful */
 };
 

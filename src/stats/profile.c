@@ -79,7 +79,8 @@ pj_status pji_profile_init(struct pji_profile *profile, const struct pji_matrix 
     if (!rc)
         rc = pji_matrix_init(&profile->stack, rank + 1 + groups, rank + 1, err);
     profile->tau = rc ? NULL : pji_zalloc(rank + 2, sizeof *profile->tau, err);
-    if (!rc && !profile->tau)
+    profile->work = rc ? NULL : pji_zalloc(2 * rank + 2, sizeof *profile->work, err);
+    if (!rc && !(profile->tau && profile->work))
         rc = PJ_ENOMEM;
     for (size_t j = 0; !rc && j <= rank; j++) {
         double *column = pji_matrix_at(&data, 0, j);
@@ -102,6 +103,7 @@ void pji_profile_fini(struct pji_profile *profile)
     pji_matrix_fini(&profile->mean);
     pji_matrix_fini(&profile->stack);
     free(profile->tau);
+    free(profile->work);
     memset(profile, 0, sizeof *profile);
 }
 
@@ -176,7 +178,7 @@ static pj_status invert(const struct pji_profile *f, struct pji_matrix *inverse,
                         struct pj_error *err)
 {
     size_t p = f->rank;
-    struct pji_matrix lower;
+    struct pji_matrix lower = {NULL, 0, 0};
     pj_status rc = pji_matrix_init(&lower, p, p, err);
     if (rc)
         return rc;
@@ -204,9 +206,10 @@ pj_status pji_profile_at(struct pji_profile *profile, double lambda,
                          struct pj_error *err)
 {
     pj_status rc = reduce(profile, lambda, err);
-    double *work = rc ? NULL : pji_zalloc(2 * profile->rank + 2, sizeof *work, err);
-    if (!work)
-        return rc ? rc : PJ_ENOMEM;
+    double *work = profile->work;
+    if (rc)
+        return rc;
+    memset(work, 0, (2 * profile->rank + 2) * sizeof *work);
     double df = (double)(profile->reml ? profile->n - profile->rank : profile->n);
     double last = pji_matrix_get(&profile->stack, profile->rank, profile->rank);
     point->rss = last * last;
@@ -222,6 +225,5 @@ pj_status pji_profile_at(struct pji_profile *profile, double lambda,
         memcpy(beta, work, profile->rank * sizeof *beta);
     if (inverse)
         rc = invert(profile, inverse, err);
-    free(work);
     return rc;
 }

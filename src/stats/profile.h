@@ -16,6 +16,7 @@ struct pji_profile {
     const double *size;       /* rows of each group */
     struct pji_matrix stack;  /* work space */
     double *tau;              /* work space */
+    double *work;             /* work space */
 };
 
 struct pji_profile_point {

@@ -163,7 +163,7 @@ void pji_qr_solve(const struct pji_qr *qr, const double *qty, double *beta)
 pj_status pji_qr_inverse(const struct pji_qr *qr, struct pji_matrix *out, struct pj_error *err)
 {
     size_t p = qr->rank;
-    struct pji_matrix inverse; /* R^-1, upper triangle */
+    struct pji_matrix inverse = {NULL, 0, 0}; /* R^-1, upper triangle */
     pj_status rc = pji_matrix_init(&inverse, p, p, err);
     if (!rc)
         rc = pji_matrix_init(out, p, p, err);

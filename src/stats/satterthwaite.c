@@ -67,7 +67,10 @@ pj_status pji_satterthwaite_init(struct pji_satterthwaite *s, const struct pji_l
     pj_status rc = pji_lmm_parts_init(&parts, lmm, err);
     if (rc)
         return rc;
-    rc = half_products(lmm, &parts, cp, err);
+    s->work = pji_zalloc(lmm->rank + 1, sizeof *s->work, err);
+    rc = s->work ? PJ_OK : PJ_ENOMEM;
+    if (!rc)
+        rc = half_products(lmm, &parts, cp, err);
     for (size_t i = 0; !rc && i < 2; i++) {
         rc = pji_matrix_init(&s->derivative[i], lmm->rank, lmm->rank, err);
         if (!rc)
@@ -90,6 +93,8 @@ void pji_satterthwaite_fini(struct pji_satterthwaite *s)
 {
     pji_matrix_fini(&s->derivative[0]);
     pji_matrix_fini(&s->derivative[1]);
+    free(s->work);
+    s->work = NULL;
 }
 
 /* df of l'beta; l over the kept columns */
@@ -114,13 +119,9 @@ static void gather(const struct pji_lmm *m, const double *l, double *kept)
 static double one_df(const struct pji_estimator *self, const double *l)
 {
     const struct pji_satterthwaite *s = self->ctx;
-    double *kept = pji_zalloc(s->lmm->rank + 1, sizeof *kept, NULL);
-    if (!kept)
-        return (double)NAN;
+    double *kept = s->work;
     gather(s->lmm, l, kept);
-    double df = kept_df(s, kept);
-    free(kept);
-    return df;
+    return kept_df(s, kept);
 }
 
 struct pji_estimator pji_satterthwaite_estimator(const struct pji_satterthwaite *s)
@@ -182,6 +183,7 @@ pj_status pji_satterthwaite_test(const struct pji_satterthwaite *s, const struct
     if (l->rows == 0)
         return PJI_STATS_FEW;
     struct pji_symmetric eigen;
+    memset(&eigen, 0, sizeof eigen);
     pj_status rc = pji_symmetric_sandwich(&eigen, l, &s->lmm->cov, err);
     double *nu = rc ? NULL : pji_zalloc(2 * l->rows, sizeof *nu, err);
     size_t q = 0;

@@ -5,6 +5,7 @@
 #include "stats/normal.h"
 #include "stats/quantile.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,8 +121,9 @@ pj_status pji_shapiro_wilk(const double *x, size_t n, struct pji_shapiro *out, s
     double *a = sorted + n;
     memcpy(sorted, x, n * sizeof *sorted);
     pji_sort(sorted, n);
-    if (!(sorted[n - 1] - sorted[0] > 1e-10 * fabs(sorted[n - 1])) &&
-        !(sorted[n - 1] - sorted[0] > 1e-10 * fabs(sorted[0]))) {
+    /* differences of a few last digits are rounding, not a sample */
+    double largest = fmax(fabs(sorted[0]), fabs(sorted[n - 1]));
+    if (!(sorted[n - 1] - sorted[0] > 64 * DBL_EPSILON * largest)) {
         rc = PJI_STATS_CONSTANT;
     } else {
         weights(a, n);

@@ -55,7 +55,7 @@ pj_status pji_sandwich(const struct pji_matrix *l, const struct pji_matrix *c,
 pj_status pji_symmetric_sandwich(struct pji_symmetric *s, const struct pji_matrix *l,
                                  const struct pji_matrix *c, struct pj_error *err)
 {
-    struct pji_matrix product;
+    struct pji_matrix product = {NULL, 0, 0};
     memset(s, 0, sizeof *s);
     pj_status rc = pji_sandwich(l, c, &product, err);
     if (!rc)

@@ -150,7 +150,7 @@ static pj_status alone(const struct pji_design *design, const size_t *kept, size
                        const size_t *own, size_t owns, struct pji_matrix *rows,
                        struct pj_error *err)
 {
-    struct pji_matrix x;
+    struct pji_matrix x = {NULL, 0, 0};
     struct pji_qr qr;
     memset(&qr, 0, sizeof qr);
     pj_status rc = pji_matrix_columns(&x, &design->x, kept, rank, err);

@@ -83,7 +83,8 @@ run_by <- function(c, d) {
   group(id, "cliff", "rank", each(pairs, function(p) cliff(s[[p[1]]], s[[p[2]]])), list("var|ci" = c(1e-9, 1e-12)))
   group(id, "ttest", "lin", each(pairs, function(p) ttests(s[[p[1]]], s[[p[2]]])), list("_d_ci|_g_ci" = c(1e-6, 1e-9)))
   if (perfect(fit)) { for (n in c("oneway", "lm", "contrast", "shapiro_residuals")) say(id, n, "perfect"); return(invisible()) }
-  group(id, "oneway", "lin", oneway(y, g), list("ci90" = c(1e-6, 1e-9)))
+  # cohens_f of golden-lib.R loses digits when eta2 is near 1; this is the same quantity
+  group(id, "oneway", "lin", within(oneway(y, g), cohens_f <- sqrt(ss_between / ss_within)), list("ci90" = c(1e-6, 1e-9)))
   group(id, "shapiro_residuals", "shapiro", each(transforms, function(f) { d$.y <- finite(f(y)); sw(resid(lm(.y ~ .g, d))) }), list(W = c(1e-8), "/p$" = c(1e-5)))
   group(id, "lm", "lin", lm_full(fit))
   group(id, "contrast", "lin", contrasts_of(fit, c$by), list("poly" = c(1e-8)))
@@ -107,7 +108,10 @@ contrasts_of <- function(fit, fac, by = NULL) {
 run_correlate <- function(c, d) {
   parts <- if (is.null(c$by)) list(all = d) else split(d, droplevels(d[[c$by]]))
   group(c$id, "correlation", "rank", {
-    v <- each(parts, function(z) correl(z[[c$response]], z[[c$correlate]]))
+    v <- each(parts, function(z) {
+      k <- correl(z[[c$response]], z[[c$correlate]])
+      if (abs(k$pearson_r) > 1 - 1e-9) k[c("pearson_t", "pearson_p")] <- NULL   # 1 - r^2 has no digits left
+      k })
     if (length(v) == length(parts) && length(v) > 1) { a <- p.adjust(vapply(v, function(z) z$spearman_t_p, 0), "BH"); for (i in seq_along(v)) v[[i]]$spearman_t_p_bh <- a[[i]] }
     v }, list(pearson = c(1e-9)))
 }

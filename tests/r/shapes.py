@@ -87,7 +87,7 @@ def by_missing(r):
 
 
 def by_constant(r):
-    case = by_plain(r)
+    case = by_case(r, [r.randint(2, 14) for _ in range(r.randint(2, 5))], r.choice(("normal", "ties", "decimal")))
     flat = r.choice(case.rows)[0]
     for row in case.rows:
         if row[0] == flat or r.random() < 0.1:
@@ -106,7 +106,7 @@ def by_separate(r):
     case = by_plain(r)
     place = {}
     for row in case.rows:
-        row[1] = 1000.0 * place.setdefault(row[0], len(place)) + row[1] % 1
+        row[1] = 1000.0 * place.setdefault(row[0], len(place)) + r.gauss(0, 0.1)
     return case
 
 
