@@ -91,7 +91,7 @@ static void update_power(struct pji_metering *m)
     if (m->last_ns == NULL || m->channel_w == NULL)
         return;
     double sum_w = 0, sum_uj = 0;
-    bool measured = true;
+    bool measured = false;
     bool any = false;
     for (size_t i = 0; i < n; i++) {
         const struct pji_series *s = &m->trace.series[i];
@@ -112,14 +112,16 @@ static void update_power(struct pji_metering *m)
     for (size_t i = 0; i < n; i++) {
         if (in_total[i]) { /* NaN until each of them has been read twice */
             sum_w += m->channel_w[i];
-            sum_uj += m->last_uj[i];
-            measured = measured && is_measured(&m->trace.header.channels[i]);
             any = true;
+            if (is_measured(&m->trace.header.channels[i])) {
+                sum_uj += m->last_uj[i];
+                measured = true;
+            }
         }
     }
     pthread_mutex_lock(&m->lock);
     m->power_w = any ? sum_w : (double)NAN;
-    m->energy_j = any && measured ? pji_j_from_uj(sum_uj) : (double)NAN;
+    m->energy_j = measured ? pji_j_from_uj(sum_uj) : (double)NAN;
     update_temps(m);
     pthread_mutex_unlock(&m->lock);
     if (m->config.on_power != NULL)

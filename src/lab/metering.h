@@ -45,8 +45,8 @@ bool pji_metering_look(struct pji_metering *metering, struct pji_gpu_looks *look
 int pji_metering_lost_fd(const struct pji_metering *metering);
 /* Sum of the latest power of the channels that may enter a total, W; NaN before two readings. */
 double pji_metering_power_w(struct pji_metering *metering);
-/* Sum of the cumulative energy of those channels, J, from some beginning of their own; NaN while it
- * is unknown and where not all of them are measured (a model, a constant). */
+/* Sum of the cumulative energy of those channels that are measured (no model, no constant), J, from
+ * some beginning of their own; NaN while it is unknown and where there is none. */
 double pji_metering_energy_j(struct pji_metering *metering);
 /* Adds the latest temperature of each instrument that tells one. */
 void pji_metering_temps(struct pji_metering *metering, struct pji_temps *temps);

@@ -10,7 +10,7 @@
 #include "lab/client.h"
 #include "lab/latency.h"
 #include "lab/loading.h"
-#include "lab/parts.h"
+#include "lab/parts_records.h"
 #include "lab/phase_sum.h"
 #include "lab/program.h"
 #include "lab/rest_records.h"
@@ -525,47 +525,21 @@ static pj_status find_parts(struct writer *w, const struct pji_phase_data *phase
     return pji_parts_find(parts, &in, w->err);
 }
 
-/* Ramp or drain: a phase of its own, with figures that say what was left out. */
+/* Ramp or drain: a phase of its own. */
 static pj_status store_edge(struct writer *w, const struct pji_phase_data *phase,
                             const struct pji_parts *parts, enum pji_part part)
 {
-    const char *name = part == PJI_PART_RAMP ? "ramp" : "drain";
-    const char *task = task_name(phase);
-    struct pji_phase_row row = {
-        .name = name,
-        .task = task,
-        .start_ns = part == PJI_PART_RAMP ? phase->start_ns : parts->steady_ns[1],
-        .end_ns = part == PJI_PART_RAMP ? parts->steady_ns[0] : phase->end_ns};
+    struct pji_phase_row row =
+        pji_parts_edge(parts, part, task_name(phase), phase->start_ns, phase->end_ns);
     struct pj_energy energy = {0};
-    char figure[32];
-    double requests = 0;
-    for (size_t i = 0; i < phase->load.n; i++)
-        requests += pji_parts_of(parts, &phase->load.records[i]) == part ? 1 : 0;
-    pj_status status = pji_store_add_phase(w->store, w->attempt, &row, w->err);
-    if (status == PJ_OK && row.end_ns > row.start_ns)
-        status = store_window(w, name, task, row.start_ns, row.end_ns, &energy);
+    pj_status status = PJ_OK;
+    if (row.end_ns > row.start_ns)
+        status = store_window(w, row.name, row.task, row.start_ns, row.end_ns, &energy);
     else
         pji_energy_missing(&energy, "there is no such part");
-    snprintf(figure, sizeof figure, "%s_energy_j", name);
-    if (status == PJ_OK)
-        status = put_per(w, task, figure, &energy, 1, "");
-    snprintf(figure, sizeof figure, "%s_dur_s", name);
-    if (status == PJ_OK)
-        status = put_metric(w, task, figure, pji_s_from_ns(row.end_ns - row.start_ns), "");
-    snprintf(figure, sizeof figure, "%s_requests", name);
-    return status == PJ_OK ? put_metric(w, task, figure, requests, "") : status;
-}
-
-/* A task that never settles has no window, so none of the figures of one. */
-static pj_status put_unsettled(struct writer *w, const struct pji_phase_data *phase)
-{
-    static const char *const figures[] = {"energy_j",    "dur_s",         "power_w",
-                                          "j_per_token", "j_per_request", "output_tok_per_s"};
-    pj_status status = PJ_OK;
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0] && status == PJ_OK; i++)
-        status = put_metric(w, task_name(phase), figures[i], (double)NAN,
-                            "the task never became steady");
-    return status;
+    return status == PJ_OK ? pji_parts_store_edge(w->store, w->attempt, parts, part, &phase->load,
+                                                  &row, &energy, w->err)
+                           : status;
 }
 
 /* Prefill, decode and what is neither, as phases of their own. */
@@ -596,7 +570,7 @@ static pj_status put_measured(struct writer *w, const struct pji_phase_data *pha
     const struct pji_latency *shown = parts->settled ? &f->steady : &f->all;
     pj_status status = PJ_OK;
     if (parts->asked && !parts->settled) {
-        status = put_unsettled(w, phase);
+        status = pji_parts_store_unsettled(w->store, w->attempt, task_name(phase), w->err);
     } else {
         status = put_window_metrics(w, phase, total);
         if (status == PJ_OK && phase->load.n > 0)

@@ -269,7 +269,8 @@ static pj_status rest_before(struct attempt *a)
     if (pji_rest_open(&a->rest, a->env->root, &a->error) != PJ_OK)
         return ends(a, "internal");
     pj_status status = rested(a, pji_rest_before(&a->rest, &a->error));
-    if (status == PJ_OK && a->data.took_reference)
+    bool says = a->study->phases.settle || a->data.reference.temps.n > 0;
+    if (status == PJ_OK && a->data.took_reference && says)
         status = pji_rest_store_reference(a->store, a->id, &a->data.reference, &a->error);
     return status == PJ_OK || a->out->reason[0] != '\0' ? status : ends(a, "preparation");
 }
