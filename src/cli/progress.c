@@ -64,7 +64,10 @@ static void take(struct pji_progress *p, const struct pji_run_event *e, int64_t 
     for (size_t i = 0; i < BAR; i++)
         bar[i] = i < full ? '#' : '.';
     bar[BAR] = '\0';
-    size_t len = (size_t)snprintf(p->head, sizeof p->head, "[%s] %zu/%zu  %s  %s", bar, e->index,
+    /* what is waited for needs the room of the bar */
+    bool waits = e->phase != NULL && strchr(e->phase, ':') != NULL;
+    size_t len = (size_t)snprintf(p->head, sizeof p->head, "%s%s%s%zu/%zu  %s  %s",
+                                  waits ? "" : "[", waits ? "" : bar, waits ? "" : "] ", e->index,
                                   e->n, e->treatment, e->phase != NULL ? e->phase : "");
     if (e->requests > 0 && len < sizeof p->head)
         snprintf(p->head + len, sizeof p->head - len, " %zu/%zu", e->requests_done, e->requests);

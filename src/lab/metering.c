@@ -42,7 +42,8 @@ struct pji_metering {
     bool stopping, saw_reading, ended;
     pj_status result; /* of the thread */
     struct pj_error error;
-    double power_w, energy_j;
+    double power_w;
+    double measured_w, measured_j; /* of measured channels: power, and energy at time 0 of it */
     struct pji_temps temps;
     /* the thread's own: previous energy and time of each channel */
     double *last_uj;
@@ -90,9 +91,8 @@ static void update_power(struct pji_metering *m)
     }
     if (m->last_ns == NULL || m->channel_w == NULL)
         return;
-    double sum_w = 0, sum_uj = 0;
-    bool measured = false;
-    bool any = false;
+    double sum_w = 0, measured_w = 0, measured_j = 0;
+    bool any = false, measured = false;
     for (size_t i = 0; i < n; i++) {
         const struct pji_series *s = &m->trace.series[i];
         if (s->n == 0)
@@ -113,15 +113,18 @@ static void update_power(struct pji_metering *m)
         if (in_total[i]) { /* NaN until each of them has been read twice */
             sum_w += m->channel_w[i];
             any = true;
-            if (is_measured(&m->trace.header.channels[i])) {
-                sum_uj += m->last_uj[i];
-                measured = true;
-            }
+            if (!is_measured(&m->trace.header.channels[i]))
+                continue;
+            measured = true;
+            measured_w += m->channel_w[i];
+            measured_j +=
+                pji_j_from_uj(m->last_uj[i]) - m->channel_w[i] * pji_s_from_ns(m->last_ns[i]);
         }
     }
     pthread_mutex_lock(&m->lock);
     m->power_w = any ? sum_w : (double)NAN;
-    m->energy_j = measured ? pji_j_from_uj(sum_uj) : (double)NAN;
+    m->measured_w = measured_w;
+    m->measured_j = measured ? measured_j : (double)NAN;
     update_temps(m);
     pthread_mutex_unlock(&m->lock);
     if (m->config.on_power != NULL)
@@ -361,7 +364,7 @@ pj_status pji_metering_start(struct pji_metering **out, const struct pji_meterin
         return PJ_ENOMEM;
     m->config = *config;
     m->fd_in = m->fd_out = m->fd_file = -1;
-    m->power_w = m->energy_j = (double)NAN;
+    m->power_w = m->measured_j = (double)NAN;
     m->child.pidfd = m->child.gate_fd = m->child.exec_fd = -1;
     pthread_mutex_init(&m->lock, NULL);
     pthread_condattr_t monotonic;
@@ -444,10 +447,10 @@ double pji_metering_power_w(struct pji_metering *metering)
     return power_w;
 }
 
-double pji_metering_energy_j(struct pji_metering *metering)
+double pji_metering_energy_j(struct pji_metering *metering, int64_t t_ns)
 {
     pthread_mutex_lock(&metering->lock);
-    double energy_j = metering->energy_j;
+    double energy_j = metering->measured_j + metering->measured_w * pji_s_from_ns(t_ns);
     pthread_mutex_unlock(&metering->lock);
     return energy_j;
 }

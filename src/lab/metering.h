@@ -45,9 +45,11 @@ bool pji_metering_look(struct pji_metering *metering, struct pji_gpu_looks *look
 int pji_metering_lost_fd(const struct pji_metering *metering);
 /* Sum of the latest power of the channels that may enter a total, W; NaN before two readings. */
 double pji_metering_power_w(struct pji_metering *metering);
-/* Sum of the cumulative energy of those channels that are measured (no model, no constant), J, from
- * some beginning of their own; NaN while it is unknown and where there is none. */
-double pji_metering_energy_j(struct pji_metering *metering);
+/* Sum of the cumulative energy of those channels that are measured (no model, no constant) at a
+ * time near now, J, from some beginning of their own: each one goes on with its latest power from
+ * its latest reading, because slow instruments are read seldom. NaN while it is unknown and where
+ * there is none. */
+double pji_metering_energy_j(struct pji_metering *metering, int64_t t_ns);
 /* Adds the latest temperature of each instrument that tells one. */
 void pji_metering_temps(struct pji_metering *metering, struct pji_temps *temps);
 /* Ends the meter, waits for its footer and hands out the trace (moved; the caller frees it with

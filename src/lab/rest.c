@@ -38,7 +38,7 @@ static void look(struct pji_rest *rest, struct pji_rest_sample *sample)
     if (rest->open)
         pji_temps_read(&sample->temps, &rest->platform);
     pji_metering_temps(rest->metering, &sample->temps);
-    sample->energy_j = pji_metering_energy_j(rest->metering);
+    sample->energy_j = pji_metering_energy_j(rest->metering, sample->t_ns);
 }
 
 static void say(struct pji_rest *rest, const char *phase, const char *what)

@@ -59,11 +59,15 @@ static struct line line_of(const struct pji_settling *s, const char *name)
     return line;
 }
 
+/* From the first sample whose energy is known: instruments take a moment to begin. */
 static double power_of(const struct pji_settling *s)
 {
-    if (s->n < 2)
+    size_t i = 0;
+    while (i < s->n && isnan(s->samples[i].energy_j))
+        i++;
+    if (i + 1 >= s->n)
         return (double)NAN;
-    const struct pji_rest_sample *first = &s->samples[0], *last = &s->samples[s->n - 1];
+    const struct pji_rest_sample *first = &s->samples[i], *last = &s->samples[s->n - 1];
     double dur_s = pji_s_from_ns(last->t_ns - first->t_ns);
     return dur_s > 0 ? (last->energy_j - first->energy_j) / dur_s : (double)NAN;
 }

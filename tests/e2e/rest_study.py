@@ -81,10 +81,28 @@ class Machine:
         subprocess.run(["rm", "-rf", self.root], check=True)
 
 
+SERVED = """\
+study: steady
+factors: {{concurrency: [2]}}
+repetitions: 1
+engine: {{kind: llamacpp, server: {server}, model: {model}, slots: 2, context: 256, threads: 1}}
+load: {{kind: closed, concurrency: $concurrency, requests: {tokens}}}
+task: {{items: items.jsonl, prompt: "{{text}}", max_tokens: 20, ignore_eos: true, window: steady}}
+phases: {{warmup: 0s, idle: 0s}}
+meter: {{interval: 10ms}}
+gates: {{cpu_thief: 1, steal_time: 1}}
+limits: {{attempts: {attempts}, trial: 1m, meter: 5s}}
+"""
+
+
 class World(Rig):
     def __init__(self, build):
+        self.more = {}
         super().__init__(build)
         self.machine = Machine()
+
+    def env(self):
+        return dict(super().env(), **self.more)
 
     def close(self):
         super().close()
@@ -225,7 +243,56 @@ def a_fixed_time(world):
     check("start_temperature" in flags, flags)
 
 
+def with_a_gpu(world):
+    """Its temperature and its power come through the meter, the latter once a second."""
+    world.more["PERJOULE_NVML"] = os.path.join(world.build, "tests", "fakes", "fake_nvml.so")
+    world.rest("s.yaml", "{until: settled, max: 12s, over: 2s}")
+    world.run("s.yaml", "out")
+    (text,), = world.rows(world.path("out"), "SELECT value FROM fact WHERE key = 'rest.reference'")
+    reference = json.loads(text)
+    check(reference["temps"].get("nvml:0:temp") == 40 and len(reference["temps"]) == 2, text)
+    check(100 < reference["power_w"] < 120, text)  # 100 W of the GPU, 10 W of the package
+    starts_are_alike(world, "out")
+
+
+def steady_windows(world):
+    world.tokens = 250  # of requests
+    world.study("s.yaml", "local", attempts=1, template=SERVED)
+    code, words = world.do("run", "s.yaml", "--out", "long", "--root", world.machine.root)
+    # a busy machine may indeed not settle: then nothing but that may be wrong
+    (state, reason), = world.rows(world.path("long"), "SELECT state, reason FROM trial")
+    check((code, state, reason) in ((0, "done", ""), (3, "invalid", "never_settles")),
+          "%d %s %s: %s" % (code, state, reason, words))
+    windows = dict((n, (s, e)) for n, s, e in world.rows(
+        world.path("long"), "SELECT name, start_ns, end_ns FROM phase WHERE task <> ''"))
+    if state == "done":
+        check(windows["ramp"][1] == windows["measure"][0] and
+              windows["measure"][1] == windows["drain"][0], "%r" % windows)
+        total = sum(v for v in (world.metric("long", n)[1] for n in (
+            "requests", "ramp_requests", "drain_requests")))
+        check(total == 250, "%g requests" % total)
+    check(world.do("export", "long")[1].splitlines()[0].split(",")[9] == "window", "no column")
+    world.tokens = 20
+    world.study("s.yaml", "local", attempts=1, template=SERVED)
+    code, words = world.do("run", "s.yaml", "--out", "short", "--root", world.machine.root)
+    check(code == 3, "%d: %s" % (code, words))
+    check(world.rows(world.path("short"), "SELECT state, reason FROM trial") ==
+          [("invalid", "never_settles")], words)
+    check(world.metric("short", "energy_j") == {1: None}, "a figure of no window")
+    # the two kinds of window in one table
+    path = world.write("t.csv", "a,y,window\n" + "".join(
+        "%s,%d,%s\n" % (a, 10 + i % 7, w) for i in range(20)
+        for a in "xy" for w in (("steady",) if i % 2 else ("",))))
+    code, words = world.do("analyse", path, "--response", "y", "--by", "a")
+    check(code == 3 and "mixed_windows" in words, "%d: %s" % (code, words))
+    code, words = world.do("analyse", path, "--response", "y", "--by", "a", "--where",
+                           "window == 'steady'")
+    check("mixed_windows" not in words, words)
+
+
 TESTS = [
+    ("with a GPU", with_a_gpu),
+    ("the steady part of a task, and a task without one", steady_windows),
     ("on this machine", on_this_machine),
     ("on a testbed, by its agent", on_a_testbed),
     ("a kill between two trials loses no baseline", with_a_kill_in_between),
