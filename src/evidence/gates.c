@@ -313,6 +313,16 @@ static bool itl_shared(const struct pji_gate_inputs *in, const struct pji_gate_l
     return true;
 }
 
+/* Looks across trials: lab/replicas.c says when. */
+static bool elsewhere(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                      struct pji_str *detail)
+{
+    (void)in;
+    (void)limits;
+    (void)detail;
+    return false;
+}
+
 static const struct gate gates[] = {
     {{"energy_missing", PJI_GATE_INVALID,
       "No instrument gave a value for the window: there is nothing to compare."},
@@ -400,6 +410,10 @@ static const struct gate gates[] = {
     {{"shared_cores", PJI_GATE_FLAG,
       "Client and server use the same processors: there are fewer than four cores."},
      pji_gate_shared_cores},
+    {{"prompt_changed", PJI_GATE_FLAG,
+      "The server made something else of the same prompts than in the first repetition: a date in "
+      "the chat template, for example."},
+     elsewhere},
     {{"request_lost", PJI_GATE_FLAG, "Some requests failed, at most 1 %."}, request_lost},
     {{"token_unknown", PJI_GATE_FLAG, "The server told no token counts."}, token_unknown},
     {{"short_window", PJI_GATE_FLAG,
@@ -416,6 +430,10 @@ static const struct gate gates[] = {
     {{"gpu_unread", PJI_GATE_NOTE,
       "A GPU does not tell all that the gates ask: what is missing was not judged."},
      pji_gate_gpu_unread},
+    {{"identical_outputs", PJI_GATE_NOTE,
+      "All answers are byte for byte those of the first repetition: repetitions replicate the "
+      "measurement only."},
+     elsewhere},
     {{"itl_shared_reads", PJI_GATE_NOTE,
       "Chunks of text came in one read and share a time stamp: the gaps between them are unknown."},
      itl_shared},

@@ -505,6 +505,23 @@ static pj_status store_load(struct writer *w, const struct pji_phase_data *phase
     return status;
 }
 
+static pj_status store_rendered(struct writer *w, const struct pji_phase_data *phase)
+{
+    const struct pji_rendered *r = &phase->rendered;
+    const struct {
+        const char *what, *value;
+    } facts[] = {{"rendered_sha256", r->sha256},
+                 {"rendered_items_sha256", r->items_sha256},
+                 {"rendered_by", r->by}};
+    char key[160];
+    pj_status status = PJ_OK;
+    for (size_t i = 0; i < 3 && r->n > 0 && status == PJ_OK; i++) {
+        snprintf(key, sizeof key, "prompt.%.100s.%s", task_name(phase), facts[i].what);
+        status = pji_store_put_fact(w->store, w->attempt, key, facts[i].value, w->err);
+    }
+    return status;
+}
+
 /* ---- parts of a window (task key `window`) ---- */
 
 static bool wants_steady(const struct pji_phase_data *phase)
@@ -584,6 +601,8 @@ static pj_status put_measured(struct writer *w, const struct pji_phase_data *pha
     }
     if (status == PJ_OK && phase->load.n > 0)
         status = store_load(w, phase);
+    if (status == PJ_OK && phase->load.n > 0)
+        status = store_rendered(w, phase);
     return status == PJ_OK ? apply_gates(w, phase, total, parts, &f->all) : status;
 }
 

@@ -7,6 +7,7 @@
 
 #include "energy/trace.h"
 #include "evidence/gates.h"
+#include "lab/render.h"
 #include "lab/settling.h"
 #include "lab/surroundings.h"
 #include "lab/workload.h"
@@ -17,6 +18,7 @@ struct pji_phase_data {
     struct pji_task_run run; /* n = 0: no requests */
     struct pji_load_result load;
     int64_t start_ns, end_ns;
+    struct pji_rendered rendered;    /* what the chat template makes of its prompts */
     struct pji_circumstances around; /* what else the machine and its GPUs did meanwhile */
 };
 

@@ -2,6 +2,7 @@
  * transaction.
  */
 #include "lab/remote_inside.h"
+#include "lab/replicas.h"
 
 #include "core/digest.h"
 #include "core/units.h"
@@ -285,6 +286,8 @@ pj_status pji_remote_adopt(struct pji_remote *remote, const struct pji_job_id *i
     if (status != PJ_OK)
         return status;
     status = take_records(&a, err);
+    if (status == PJ_OK && (state == PJI_TRIAL_DONE || state == PJI_TRIAL_INVALID))
+        status = pji_replicas_judge(remote->store, id->trial, id->attempt, err);
     if (status == PJ_OK)
         status = pji_remote_put_facts(remote, id->attempt, result->digest, err);
     if (status == PJ_OK && result->detail[0] != '\0')

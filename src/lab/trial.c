@@ -8,6 +8,7 @@
 #include "lab/cores.h"
 #include "lab/metering.h"
 #include "lab/records.h"
+#include "lab/replicas.h"
 #include "lab/rest.h"
 #include "lab/rest_records.h"
 #include "lab/surroundings.h"
@@ -432,6 +433,8 @@ static pj_status measure_task(struct attempt *a, const struct pji_workload_task 
         return ends(a, "preparation");
     emit(a, PJI_RUN_PHASE, "measure");
     struct pji_load_plan plan = load_plan(a, "measure", &phase->run, a->watch.fd);
+    if (!a->ops->starts_nothing && plan.endpoint != NULL)
+        pji_render(&phase->rendered, plan.endpoint, phase->run.specs, phase->run.n);
     pji_surroundings_begin(&a->surroundings, a->env->root, a->metering);
     pji_metering_mark(a->metering);
     status = pji_load_run(&plan, &phase->load, &a->error);
@@ -569,6 +572,8 @@ static pj_status commit_records(struct attempt *a)
             pji_records_store(a->store, a->id, &a->data, &invalid, &a->out->energy_j, &a->error);
     if (status == PJ_OK && a->out->state == PJI_TRIAL_DONE)
         status = seal(a);
+    if (status == PJ_OK && a->out->state == PJI_TRIAL_DONE)
+        status = pji_replicas_judge(a->store, a->trial->id, a->id, &a->error);
     if (status == PJ_OK && a->out->state == PJI_TRIAL_DONE && invalid.len > 0) {
         a->out->state = PJI_TRIAL_INVALID;
         snprintf(a->out->reason, sizeof a->out->reason, "%s", pji_str_text(&invalid));

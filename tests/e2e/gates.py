@@ -28,11 +28,11 @@ gates: {cpu_thief: 1, steal_time: 1}
 
 SERVED = """\
 study: served
-factors: {{again: ["1"]}}
-repetitions: 1
-engine: {{kind: llamacpp, server: {server}, model: model.gguf, slots: 4, context: 256, threads: 1}}
+factors: {{ctx: [256]}}
+repetitions: {repetitions}
+engine: {{kind: llamacpp, server: {server}, model: model.gguf, slots: 4, context: "${{ctx}}", threads: 1}}
 load: {load}
-task: {{name: t, items: items.jsonl, prompt: "{{text}}", max_tokens: 8}}
+task: {{name: t, items: items.jsonl, prompt: "{{text}}", api: chat, max_tokens: 8}}
 phases: {{warmup: 0s, idle: {idle}, cooldown: 0s}}
 meter: {{interval: 50ms}}
 limits: {{attempts: 1, trial: 100s}}
@@ -73,15 +73,16 @@ class Bench:
         return self.path(name)
 
     def served(self, want, load=ONE_BY_ONE, items=40, busy=False, idle="0s", gates="", beside=None,
-               stub=("--ttft-ms", "20", "--itl-ms", "2"), **env):
+               repetitions=1, wrapper="", stub=("--ttft-ms", "20", "--itl-ms", "2"), **env):
         """A study whose engine is the stub server, which answers after 20 ms."""
         self.write("model.gguf", "a model that the stub does not read")
         self.write("items.jsonl", "".join(
             json.dumps({"id": str(i), "text": "item %d" % i}) + "\n" for i in range(items)))
         server = [os.path.join(self.build, "tests", "stub", "stub_server"), *stub]
-        if busy:
-            server.insert(0, self.write("busy.sh", BUSY, 0o755))
-        text = SERVED.format(server=json.dumps(server), load=load, idle=idle, gates=gates)
+        if busy or wrapper:
+            server.insert(0, self.write("wrapper.sh", wrapper or BUSY, 0o755))
+        text = SERVED.format(server=json.dumps(server), load=load, idle=idle, gates=gates,
+                             repetitions=repetitions)
         return self.study(text, want, beside=beside, **env)
 
     def study(self, text, want, beside=None, **env):
@@ -123,7 +124,7 @@ class Bench:
                           PERJOULE_NVML=os.path.join(self.build, "tests/fakes/fake_nvml.so"), **fake)
 
 
-NOISE = {"short_window", "cpu_foreign", "steal_some", "swap_some", "energy_partial",
+NOISE = {"identical_outputs", "short_window", "cpu_foreign", "steal_some", "swap_some", "energy_partial",
          "energy_modelled", "shared_cores"}
 
 
@@ -210,7 +211,7 @@ def test_a_client_that_is_its_own_master(bench):
 
 
 def test_a_client_throttled_to_five_percent(bench):
-    for load in (ONE_BY_ONE, "{kind: closed, concurrency: 4}", "{kind: constant, rate: 20}"):
+    for load in (ONE_BY_ONE, "{kind: constant, rate: 20}"):
         gates = bench.served(3, load=load, items=12 if load == ONE_BY_ONE else 24, beside=five_percent)
         check(gates["host_bound"][0] == "invalid" and "stopped" in gates["host_bound"][1],
               "%s: %r" % (load, gates))
@@ -228,7 +229,48 @@ def test_inference_on_the_processors_passes(bench):
     check(cores >= 4 or not facts, "%r" % facts)
 
 
-TESTS = [test_a_client_that_is_its_own_master, test_a_client_throttled_to_five_percent,
+# a server whose chat template puts in how often it was started
+DATED = """\
+#!/bin/sh
+echo >> {log}
+n=$(wc -l < {log})
+exec "$@" {options}
+"""
+
+
+def repeated(bench, options, repetitions=3):
+    """Gates of each repetition of a study whose server is started with these options."""
+    log = bench.path("starts%d" % bench.n)
+    bench.served(0, items=3, stub=("--ttft-ms", "5"), gates=", send_lag: 1",
+                 wrapper=DATED.format(log=log, options=options), repetitions=repetitions)
+    found = [set() for _ in range(repetitions)]
+    for repetition, code in bench.rows("SELECT t.repetition, g.code FROM gate g JOIN attempt a ON "
+                                       "g.attempt = a.id JOIN trial t ON a.trial = t.id"):
+        found[repetition - 1].add(code)
+    return found
+
+
+def test_repetitions_that_give_the_same_answers(bench):
+    found = repeated(bench, '--chat-template "today is 24"')
+    check([("identical_outputs" in f, "prompt_changed" in f) for f in found] ==
+          [(False, False), (True, False), (True, False)], "%r" % found)
+    facts = bench.rows("SELECT value FROM fact WHERE key = 'prompt.t.rendered_by'")
+    check(facts == [("/apply-template",)] * 3, "%r" % facts)
+    found = repeated(bench, '--answer "reply $n"')
+    check(not any("identical_outputs" in f for f in found), "%r" % found)
+
+
+def test_a_date_in_the_chat_template(bench):
+    for options in ('--chat-template "today is 2$n"', '--tokenizer "1, 2$n, 3"'):
+        found = repeated(bench, options)
+        check(["prompt_changed" in f for f in found] == [False, True, True], "%r" % found)
+        check(bench.rows("SELECT DISTINCT state FROM trial") == [("done",)], "not a flag")
+    detail, = set(bench.rows("SELECT detail FROM gate WHERE code = 'prompt_changed'"))
+    check("task t" in detail[0] and "repetition 1" in detail[0], "%r" % (detail,))
+
+
+TESTS = [test_repetitions_that_give_the_same_answers, test_a_date_in_the_chat_template,
+         test_a_client_that_is_its_own_master, test_a_client_throttled_to_five_percent,
          test_inference_on_the_processors_passes,
          test_a_quiet_gpu, test_faults_that_invalidate, test_what_is_only_flagged,
          test_a_foreign_process, test_a_pid_that_means_nothing_here,

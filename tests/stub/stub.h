@@ -33,7 +33,8 @@ struct stub_options {
     int64_t port, tokens, ttft_us, itl_us, health_delay_ms, tokens_per_chunk, reasoning;
     int64_t cached, split, dribble_us, keep_alive, wrong_every, max_life_s, parallel, ctx_size;
     int64_t every[N_FAULTS]; /* 0: never */
-    const char *host, *model, *alias, *api_key, *port_file, *grandchild, *answer, *echo_after;
+    const char *host, *model, *alias, *api_key, *port_file, *grandchild, *answer, *echo_after,
+        *chat_template, *tokenizer;
     bool no_usage, usage_each, empty_first, crlf, write_each, ignore_term, health_hang, start_fail;
     bool arrivals; /* keep when each completion was asked for */
 };

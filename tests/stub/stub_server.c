@@ -357,6 +357,28 @@ static bool has_key(const struct server *s, const char *head)
                              strncmp(value + 7, s->o.api_key, n) == 0 && value[7 + n] == '\r');
 }
 
+/* What a chat template makes of the messages, as llama.cpp and vLLM tell it. */
+static bool rendered(struct server *s, struct conn *c, const char *path, const char *body)
+{
+    static struct stub_buf b;
+    const char *text = strcmp(path, "/tokenize") == 0 ? s->o.tokenizer : s->o.chat_template;
+    const char *messages = strstr(body, "\"messages\"");
+    b.n = 0;
+    if (!text || !messages)
+        return answer_text(s, c, 404, "application/json",
+                           "{\"error\":{\"message\":\"no such page\",\"code\":404}}");
+    if (strcmp(path, "/tokenize") == 0) {
+        stub_printf(&b, "{\"tokens\":[%s]}", text);
+    } else {
+        stub_printf(&b, "{\"prompt\":\"%s ", text);
+        for (const char *p = messages; *p; p++) /* of JSON, so that no quote is left alone */
+            if (*p != '"' && *p != '\\')
+                stub_add(&b, p, 1);
+        stub_puts(&b, "\"}");
+    }
+    return answer_text(s, c, 200, "application/json", b.p);
+}
+
 static bool dispatch(struct server *s, struct conn *c, char *head, const char *body)
 {
     char method[8], path[128];
@@ -372,8 +394,7 @@ static bool dispatch(struct server *s, struct conn *c, char *head, const char *b
         return completion(s, c, false, body);
     if (strcmp(path, "/v1/chat/completions") == 0)
         return completion(s, c, true, body);
-    return answer_text(s, c, 404, "application/json",
-                       "{\"error\":{\"message\":\"no such page\",\"code\":404}}");
+    return rendered(s, c, path, body);
 }
 
 /* Answers the requests that are complete in the buffer; false: the connection is gone. */
