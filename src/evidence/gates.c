@@ -289,8 +289,9 @@ static bool start_temperature(const struct pji_gate_inputs *in,
     return true;
 }
 
-/* Gates of a trial's net energy, which is known when the baseline after it is: they are told by who
- * computes it (lab/net.c) and never fire here. */
+/* Gates of a trial's net energy, which is known when the baseline after it is, and gates that look
+ * across trials: they are told by who computes them (lab/net.c, lab/replicas.c) and never fire
+ * here. */
 static bool told_later(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
                        struct pji_str *detail)
 {
@@ -311,16 +312,6 @@ static bool itl_shared(const struct pji_gate_inputs *in, const struct pji_gate_l
                  "ITL is over the others",
                  (unsigned long long)in->shared_gaps, (unsigned long long)in->gaps);
     return true;
-}
-
-/* Looks across trials: lab/replicas.c says when. */
-static bool elsewhere(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
-                      struct pji_str *detail)
-{
-    (void)in;
-    (void)limits;
-    (void)detail;
-    return false;
 }
 
 static const struct gate gates[] = {
@@ -413,7 +404,7 @@ static const struct gate gates[] = {
     {{"prompt_changed", PJI_GATE_FLAG,
       "The server made something else of the same prompts than in the first repetition: a date in "
       "the chat template, for example."},
-     elsewhere},
+     told_later},
     {{"request_lost", PJI_GATE_FLAG, "Some requests failed, at most 1 %."}, request_lost},
     {{"token_unknown", PJI_GATE_FLAG, "The server told no token counts."}, token_unknown},
     {{"short_window", PJI_GATE_FLAG,
@@ -433,7 +424,7 @@ static const struct gate gates[] = {
     {{"identical_outputs", PJI_GATE_NOTE,
       "All answers are byte for byte those of the first repetition: repetitions replicate the "
       "measurement only."},
-     elsewhere},
+     told_later},
     {{"itl_shared_reads", PJI_GATE_NOTE,
       "Chunks of text came in one read and share a time stamp: the gaps between them are unknown."},
      itl_shared},

@@ -93,6 +93,14 @@ static void each_fault_fires_its_own_gate(void **state)
     in.shared_gaps = 1;
     check(&in, "itl_shared_reads ");
     in = clean();
+    in.unsettled = "power kept moving";
+    check(&in, "never_settles ");
+    in = clean();
+    in.phase_sum_off_share = 0.0011;
+    check(&in, "phase_sum ");
+    in.phase_sum_off_share = 0.0009;
+    check(&in, "");
+    in = clean();
     in.window_ns = 999999999;
     check(&in, "short_window ");
     in = clean();
