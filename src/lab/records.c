@@ -264,7 +264,7 @@ static pj_status put_client_metrics(struct writer *w, const struct pji_phase_dat
     if (status == PJ_OK && around->busiest.known)
         status = put_metric(w, task, "server_thread_share", around->busiest.server_share,
                             isnan(around->busiest.server_share) ? unseen : "");
-    if (status == PJ_OK)
+    if (status == PJ_OK && around->busiest.known)
         status = put_metric(w, task, "client_stopped_share", around->stopped_share,
                             isnan(around->stopped_share) ? "the kernel does not tell" : "");
     return status;

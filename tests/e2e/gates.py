@@ -124,7 +124,7 @@ class Bench:
                           PERJOULE_NVML=os.path.join(self.build, "tests/fakes/fake_nvml.so"), **fake)
 
 
-NOISE = {"identical_outputs", "short_window", "cpu_foreign", "steal_some", "swap_some", "energy_partial",
+NOISE = {"identical_outputs", "phase_sum", "short_window", "cpu_foreign", "steal_some", "swap_some", "energy_partial",
          "energy_modelled", "shared_cores"}
 
 
