@@ -123,6 +123,13 @@ static void unmatched_text(const struct pji_audit *audit, const struct pji_runs_
         pji_str_add(out, audit->n_unmatched_rows > SHOWN_NAMES ? " … (--json lists them)\n" : "\n");
 }
 
+/* how many of their names are there */
+static size_t overlooked(const struct pji_audit *audit)
+{
+    size_t most = sizeof audit->overlooked / sizeof audit->overlooked[0];
+    return audit->n_overlooked < most ? audit->n_overlooked : most;
+}
+
 void pji_audit_text(const struct pji_audit *audit, const struct pji_runs_table *table,
                     struct pji_str *out)
 {
@@ -132,6 +139,13 @@ void pji_audit_text(const struct pji_audit *audit, const struct pji_runs_table *
         rows_text(&audit->columns[c], out);
     }
     unmatched_text(audit, table, out);
+    for (size_t i = 0; i < overlooked(audit); i++)
+        pji_str_addf(out, "%s '%s'", i == 0 ? "\nnot compared:" : ",", audit->overlooked[i]);
+    if (audit->n_overlooked > 0)
+        pji_str_addf(out, "%s%s\n", audit->n_overlooked > overlooked(audit) ? ", …" : "",
+                     audit->energy_compared ? ""
+                                            : " (no column is known to hold energies: name it "
+                                              "with --energy COLUMN)");
 }
 
 /* ---- CSV ---- */
@@ -263,5 +277,9 @@ json_t *pji_audit_json(const struct pji_audit *audit, const struct pji_runs_tabl
     for (size_t c = 0; c < audit->n_columns; c++)
         json_array_append_new(columns, column_json(&audit->columns[c]));
     json_object_set_new(object, "columns", columns);
+    json_t *not_compared = json_array();
+    for (size_t i = 0; i < overlooked(audit); i++)
+        json_array_append_new(not_compared, json_string(audit->overlooked[i]));
+    json_object_set_new(object, "columns_not_compared", not_compared);
     return object;
 }

@@ -52,7 +52,8 @@ static bool explained(const struct pji_audit *audit)
         if (audit->columns[c].n_unexplained > 0)
             return false;
     }
-    return true;
+    /* an energy that nobody compared is not explained */
+    return audit->energy_compared || audit->n_overlooked == 0;
 }
 
 static pj_status audit_study(const struct pji_args *args, int *code, struct pj_error *err)

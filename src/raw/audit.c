@@ -169,12 +169,22 @@ static bool is_published(const char *name, const char *energy_column, enum pji_q
                          double *factor)
 {
     if (energy_column != NULL && strcmp(name, energy_column) == 0) {
+        bool told = pji_published_column(name, quantity, factor) &&
+                    *quantity == PJI_QUANTITY_ENERGY; /* its unit */
         *quantity = PJI_QUANTITY_ENERGY;
-        *factor = 1;
+        *factor = told ? *factor : 1;
         return true;
     }
     bool is = pji_published_column(name, quantity, factor);
     return is && !(energy_column != NULL && *quantity == PJI_QUANTITY_ENERGY);
+}
+
+static void overlook(struct pji_audit *audit, const char *name)
+{
+    size_t most = sizeof audit->overlooked / sizeof audit->overlooked[0];
+    if (audit->n_overlooked < most)
+        audit->overlooked[audit->n_overlooked] = name;
+    audit->n_overlooked++;
 }
 
 static pj_status make_columns(struct maker *m, const char *energy_column, size_t *energies)
@@ -185,8 +195,13 @@ static pj_status make_columns(struct maker *m, const char *energy_column, size_t
     for (size_t c = 0; c < table->cols && status == PJ_OK; c++) {
         struct pji_audit_column *column = &m->audit->columns[m->audit->n_columns];
         double factor = 1;
-        if (!is_published(table->column[c], energy_column, &column->quantity, &factor))
+        if (!is_published(table->column[c], energy_column, &column->quantity, &factor)) {
+            if (pji_published_overlooked(table->column[c]))
+                overlook(m->audit, table->column[c]);
             continue;
+        }
+        m->audit->energy_compared =
+            m->audit->energy_compared || column->quantity == PJI_QUANTITY_ENERGY;
         column->name = table->column[c];
         m->audit->n_columns++;
         if (column->quantity == PJI_QUANTITY_ENERGY && (*energies)++ == 0)

@@ -88,6 +88,9 @@ struct pji_audit {
     size_t n_runs, n_matched, cap_runs;
     struct pji_audit_column *columns;
     size_t n_columns;
+    const char *overlooked[8]; /* columns that look like figures and are not compared; borrowed */
+    size_t n_overlooked;       /* how many, also beyond those */
+    bool energy_compared;
     bool *row_used; /* of the table */
     size_t n_unmatched_rows;
 };

@@ -20,5 +20,7 @@ pj_status pji_published_read(struct pji_published *out, const struct pji_runs_ta
 /* Which columns of a table are published figures: the quantity of a name, and the factor to J, s or
  * tokens; false for any other name. */
 bool pji_published_column(const char *name, enum pji_quantity *quantity, double *factor);
+/* A column of another name that looks like a published figure: it is not compared, and said. */
+bool pji_published_overlooked(const char *name);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/prng.h"
 #include "fake_tree.h"
 #include "raw/audit.h"
+#include "raw/published.h"
 #include "temp.h"
 
 #include <math.h>
@@ -268,6 +269,42 @@ static void test_keys(void **state)
     assert_int_equal(f->audit.columns[0].n_compared, 1);
 }
 
+/* names that others give to the same figures, with their units; what is no figure */
+static void test_names(void **state)
+{
+    static const struct {
+        const char *name;
+        int quantity; /* -1: none */
+        double factor;
+    } names[] = {{"Total Energy [J]", PJI_QUANTITY_ENERGY, 1},
+                 {"energy_kj", PJI_QUANTITY_ENERGY, 1e3},
+                 {"energy (kJ)", PJI_QUANTITY_ENERGY, 1e3},
+                 {"Energy Consumption (Wh)", PJI_QUANTITY_ENERGY, 3600},
+                 {"energy (mJ)", PJI_QUANTITY_ENERGY, 1e-3},
+                 {"energy (MJ)", PJI_QUANTITY_ENERGY, 1e6},
+                 {"energy_mj", -1, 0}, /* milli or mega? */
+                 {"duration (min)", PJI_QUANTITY_TIME, 60},
+                 {"runtime_s", PJI_QUANTITY_TIME, 1},
+                 {"energy (s)", -1, 0},
+                 {"energy (J) corrected", -1, 0},
+                 {"baseline_energy_j", -1, 0},
+                 {"energy_", -1, 0},
+                 {"(J)", -1, 0},
+                 {"", -1, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        enum pji_quantity quantity = PJI_QUANTITY_TOKENS;
+        double factor = 0;
+        bool is = pji_published_column(names[i].name, &quantity, &factor);
+        if (is != (names[i].quantity >= 0) ||
+            (is && ((int)quantity != names[i].quantity || factor != names[i].factor)))
+            fail_msg("'%s' is taken as %d x %g", names[i].name, is ? (int)quantity : -1, factor);
+    }
+    assert_true(pji_published_overlooked("Energy of it all"));
+    assert_true(pji_published_overlooked("gpu_power"));
+    assert_false(pji_published_overlooked("accuracy"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_any_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_decimal_comma_and_power, setup, teardown),
         cmocka_unit_test_setup_teardown(test_keys, setup, teardown),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
