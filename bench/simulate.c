@@ -39,7 +39,7 @@ struct figure {
     double share[COMPONENTS]; /* of the windows: it has at least half of u^2 */
 };
 
-static const double least_coverage = 93, most_coverage = 97, most_width = 1.3, least_share = 0.95;
+static const double least_coverage = 93, most_coverage = 97, most_width = 1.3, least_share = 0.75;
 
 static void check(pj_status status, const struct pj_error *err)
 {

@@ -16,10 +16,10 @@
 #define PJI_UNSTATED_MW 2e6
 
 /* However even the steps are, the power inside one is not known to be steadier than this. */
-#define PJI_RIPPLE_REL 0.1
+#define PJI_RIPPLE_REL 0.095
 /* Where the steps' means differ, inside one it differs by this many times as much, at most by that.
  */
-#define PJI_RIPPLE_FACTOR   4
+#define PJI_RIPPLE_FACTOR   5
 #define PJI_RIPPLE_MOST_REL 0.3
 
 /* A refresh period is steady to this: 100 ms to 0.2 % on an H200. */

@@ -6,7 +6,8 @@
  * beyond it, a read continues with the last known utilisation (at first: with none, the middle and
  * the whole width of the model), and the next movement corrects it. Both counters never decrease.
  * Reading /proc/stat costs the kernel tens of microseconds, more on large machines, and says
- * nothing new within a jiffy: it is sampled every 100 ms at most.
+ * nothing new within a jiffy: it is sampled every 100 ms at most, and where a counter of a package
+ * is there, so that the model is in no total, every second.
  *
  * Where the processor was calibrated once (`perjoule doctor --calibrate-model`), its own figures
  * are used and the channel's device says so. In a virtual machine the TDP of the socket is not
@@ -27,6 +28,7 @@
 struct state {
     const struct pji_platform *platform;
     int handle;
+    int64_t period_ns, due_ns;
     int32_t energy_channel, u_channel, utilisation_channel;
     struct pji_cpu_model model;
     struct pji_cpu_power power; /* at the last known utilisation */
@@ -38,6 +40,8 @@ struct state {
 };
 
 static const char source_name[] = "model_cpu";
+static const int64_t period_ns = 100 * PJI_NS_PER_MS;
+static const int64_t period_beside_ns = PJI_NS_PER_S; /* a counter */
 
 static int read_stat(const struct state *state, struct pji_cpu_stat *stat)
 {
@@ -103,6 +107,18 @@ static void model_close(void *context)
         state->platform->ops->close(state->platform->context, state->handle);
 }
 
+/* Whether an instrument that was opened before measures what we model. */
+static bool measured(const struct pji_channel_table *table)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        const struct pji_channel *c = &table->channels[i];
+        if (c->domain_kind == PJI_DOMAIN_PACKAGE && c->role == PJI_ROLE_ENERGY &&
+            c->origin == PJ_ORIGIN_COUNTER)
+            return true;
+    }
+    return false;
+}
+
 static pj_status model_open(void *context, const struct pji_source_env *env,
                             struct pji_channel_table *table, struct pj_error *err)
 {
@@ -129,6 +145,7 @@ static pj_status model_open(void *context, const struct pji_source_env *env,
     pji_cpu_info_read(env->platform, &cpu);
     (void)pji_cpu_model_for(env, &cpu, &state->model, device, sizeof device);
     pji_cpu_model_any(&state->model, &state->power);
+    state->period_ns = measured(table) ? period_beside_ns : 0;
     status = add_channels(state, &cpu, device, table, err);
     if (status)
         model_close(state);
@@ -185,6 +202,10 @@ static pj_status model_read(void *context, struct pji_reading_sink *sink, struct
     if (state->handle < 0)
         return PJ_OK;
     before_ns = pji_now_ns(state->platform);
+    if (!sink->edge && before_ns < state->due_ns)
+        return PJ_OK;
+    if (state->period_ns > 0) /* half of the shorter period of slack: ticks are not exact */
+        state->due_ns = before_ns + state->period_ns - period_ns / 2;
     failed = read_stat(state, &stat);
     now_ns = before_ns + (pji_now_ns(state->platform) - before_ns) / 2;
     if (failed) {
@@ -213,7 +234,7 @@ const struct pji_source_ops pji_source_model_cpu = {
     .about = "CPU energy modelled from utilisation, cores and TDP: modelled, not measured",
     .state_size = sizeof(struct state),
     .burst = 1,
-    .min_period_ns = 100 * PJI_NS_PER_MS,
+    .min_period_ns = period_ns,
     .open = model_open,
     .read = model_read,
     .close = model_close,
