@@ -485,6 +485,10 @@ pj_status pji_metering_stop(struct pji_metering *metering, struct pji_trace *tra
         if (status == PJ_OK && (!complete || torn))
             status = pji_fail(err, PJ_EPEER, "the meter ended without finishing its trace %s",
                               m->config.trace_path);
+        else if (status == PJ_OK && m->trace.footer.seal == PJI_SEAL_BROKEN)
+            status = pji_fail(err, PJ_EPEER,
+                              "the trace %s is not what the meter wrote: its digest does not fit",
+                              m->config.trace_path);
     }
     if (status == PJ_OK) {
         *trace = m->trace;
