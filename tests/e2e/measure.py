@@ -51,6 +51,10 @@ class Exact(lean.Case):
         result = self.spend(500, 20)
         self.assertGreaterEqual(result["samples"], 5)
 
+    def test_10_s(self):
+        result = self.spend(10000, 100)
+        self.assertGreaterEqual(result["samples"], 50)
+
     def test_500_ms_at_1_kHz(self):
         result = self.spend(500, 100, options=["--interval", "1"])
         self.assertGreater(result["samples"] + result["late_ticks"], 300)
