@@ -9,7 +9,16 @@
 
 #include <math.h>
 
-enum { GAP_PERIODS = 5 };
+enum { GAP_PERIODS = 5, SETTLED = 8 /* readings, until their own distance is the usual one */ };
+
+/* How far apart readings usually are. The first two can be an edge and a tick right behind it. */
+static int64_t usual_ns(const struct pji_series *s)
+{
+    int64_t least_ns = s->channel.refresh_ns;
+    if (least_ns <= 0 && s->readings < SETTLED)
+        least_ns = PJI_REFRESH_UNKNOWN_NS;
+    return s->cadence_ns > least_ns ? s->cadence_ns : least_ns;
+}
 
 static bool is_gap(const struct pji_series *s, int64_t dur_ns)
 {
@@ -22,10 +31,9 @@ static bool is_gap(const struct pji_series *s, int64_t dur_ns)
         return failed; /* the first step: its length is the only one known */
     }
     if (failed) {
-        return dur_ns > s->cadence_ns + s->cadence_ns / 2;
+        return dur_ns > usual_ns(s) + usual_ns(s) / 2;
     }
-    int64_t usual_ns = s->cadence_ns > refresh_ns ? s->cadence_ns : refresh_ns;
-    return dur_ns / GAP_PERIODS > usual_ns;
+    return dur_ns / GAP_PERIODS > usual_ns(s);
 }
 
 /* Between two known values, nothing else: their mean, with the whole possible range. */
@@ -36,6 +44,11 @@ static void bridge(struct pji_series *s, double dur_ns, int64_t value)
     double off = (mean_mw - high_mw / 2) * dur_ns / 1e6, width = high_mw * dur_ns / 1e6;
     pji_series_gain_uj(s, (int64_t)fmin(round(mean_mw * dur_ns / 1e6), 9e18));
     s->u2_uj2 += width * width / 12 + off * off;
+}
+
+static void follow_cadence(struct pji_series *s, int64_t dur_ns)
+{
+    s->cadence_ns = s->cadence_ns <= 0 ? dur_ns : s->cadence_ns + (dur_ns - s->cadence_ns) / 8;
 }
 
 static void hold(struct pji_series *s, int64_t dur_ns, int64_t value)
@@ -59,7 +72,7 @@ static void hold(struct pji_series *s, int64_t dur_ns, int64_t value)
     s->good_uj += (double)s->last_value * dur / 1e6;
     s->good_ns += dur_ns;
     s->mean_power_mw = s->good_uj * 1e6 / (double)s->good_ns;
-    s->cadence_ns = s->cadence_ns <= 0 ? dur_ns : s->cadence_ns + (dur_ns - s->cadence_ns) / 8;
+    follow_cadence(s, dur_ns);
 }
 
 pj_status pji_power_add(struct pji_series *s, int64_t t_ns, int64_t value, struct pj_error *err)
@@ -80,6 +93,8 @@ pj_status pji_power_add(struct pji_series *s, int64_t t_ns, int64_t value, struc
         quality = PJ_QUALITY_SUSPEND;
     } else if (is_gap(s, dur_ns)) {
         bridge(s, (double)dur_ns, value);
+        if (s->failed_since_ns == 0)
+            follow_cadence(s, dur_ns); /* whoever asks more rarely from now on is no gap for ever */
         quality = PJ_QUALITY_BRIDGED | PJI_POINT_GAP;
     } else {
         hold(s, dur_ns, value);

@@ -106,6 +106,39 @@ static void slow_polling_is_no_gap(void **state)
     assert_int_equal(total(&s).quality, PJ_QUALITY_BRIDGED);
 }
 
+/* Of an instrument that does not state its period: an edge right before a tick, then ticks. */
+static void a_short_first_step_is_not_the_cadence(void **state)
+{
+    (void)state;
+    s.channel.refresh_ns = 0;
+    put(&s, 0, 200000);
+    put(&s, MS, 200000);
+    for (int i = 1; i <= 50; i++) {
+        put(&s, MS + i * 100 * MS, 200000);
+    }
+    assert_int_equal(total(&s).quality, 0);
+    assert_near(total(&s).value_j, 0.2 + 1000, 1e-9);
+    /* a failed reading between two ticks is still a gap */
+    put_status(&s, MS + 5100 * MS, PJI_READ_FAILED, EIO);
+    put(&s, MS + 5200 * MS, 200000);
+    assert_int_equal(total(&s).quality, PJ_QUALITY_BRIDGED);
+}
+
+static void a_slower_cadence_is_a_gap_only_at_first(void **state)
+{
+    (void)state;
+    s.channel.refresh_ns = 0;
+    for (int i = 0; i < 20; i++) {
+        put(&s, i * 10 * MS, 200000);
+    }
+    for (int i = 1; i <= 40; i++) {
+        put(&s, 190 * MS + i * 200 * MS, 200000);
+    }
+    assert_int_equal(window(&s, 190 * MS, 390 * MS).quality, PJ_QUALITY_BRIDGED);
+    assert_int_equal(window(&s, 4190 * MS, 8190 * MS).quality, 0);
+    assert_near(total(&s).value_j, 0.2 * 8190, 1e-6);
+}
+
 static void impossible_power_is_refused(void **state)
 {
     (void)state;
@@ -170,6 +203,8 @@ int main(void)
         with_power(an_unknown_rest_of_the_lag_matters_at_changes_only),
         with_power(gaps_of_power_are_bridged),
         with_power(slow_polling_is_no_gap),
+        with_power(a_short_first_step_is_not_the_cadence),
+        with_power(a_slower_cadence_is_a_gap_only_at_first),
         with_power(impossible_power_is_refused),
         with_power(power_without_a_value_is_missing),
         with_power(huge_power_never_overflows),
