@@ -2,6 +2,8 @@
  *
  * The k-th smallest of n m numbers x_i - y_j without storing them: for sorted x and y the number
  * of pairs <= v takes one walk, and v is bisected over the doubles themselves (at most 64 walks).
+ * The medians are the estimates of J. L. Hodges and E. L. Lehmann (1963,
+ * doi:10.1214/aoms/1177704172); the averages are those of J. E. Walsh (1949).
  */
 #ifndef PJI_STATS_PAIRWISE_H
 #define PJI_STATS_PAIRWISE_H

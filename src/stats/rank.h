@@ -1,6 +1,7 @@
 /* stats/rank.h - mid-ranks.
  *
- * Equal values share the mean of their ranks; equality is exact (no rounding before comparing).
+ * Equal values share the mean of their ranks (M. G. Kendall 1945, doi:10.1093/biomet/33.3.239);
+ * equality is exact (no rounding before comparing).
  */
 #ifndef PJI_STATS_RANK_H
 #define PJI_STATS_RANK_H

@@ -264,6 +264,14 @@ def model_odd(r):
          "fa * fb - 1", "fa / (fb + fc)", "fa %s fb" % r.choice("+*:"))), emmeans=[])
 
 
+def model_tight(r):
+    """a fit that leaves almost nothing"""
+    rows = crossed(r, [r.randint(2, 4), 2], lambda: r.randint(2, 4), 0)
+    for row in rows:
+        row[-1] = 50.0 + 3 * row[2] + len(row[0]) + 2 * (row[1] < "b") + r.gauss(0, 1e-2)
+    return model_case(rows, 2, "yy ~ " + r.choice(("fa + fb + xx", "fa * fb + xx", "log(xx) + xx + fa")))
+
+
 def model_deficient(r):
     rows = crossed(r, [r.randint(2, 3), 2], lambda: r.randint(2, 4), 0)
     for row in rows:

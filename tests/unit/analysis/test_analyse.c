@@ -339,6 +339,13 @@ static void test_model_parts(void **state)
     assert_non_null(at(o, "omitted/art"));
     assert_null(at(o, "contrast/x"));
     json_decref(o);
+    /* functions of covariates: one number each, and a marginal mean at the function of the mean */
+    struct pji_analysis functions = {.model = "y ~ g + log1p(x) + sqrt(x)", .tests = "lm,contrast"};
+    o = analyse(small, &functions, &ok);
+    assert_non_null(at(o, "lm/coef/log1p(x)"));
+    assert_non_null(at(o, "lm/coef/sqrt(x)"));
+    assert_non_null(at(o, "contrast/g/means/lo"));
+    json_decref(o);
     struct pji_analysis only = {.model = "y ~ g", .tests = "lm"};
     o = analyse(small, &only, &ok);
     assert_non_null(at(o, "lm"));
@@ -370,6 +377,16 @@ static void test_asked_for(void **state)
     assert_true(number_at(o, "bootstrap/a/mean/ci95_high") < 12);
     assert_true(number_at(o, "power/pairs/a - b/detectable_d") > 2);
     json_decref(o);
+    r.tests = "bootstrap"; /* one value has no interval, and the reason is said */
+    r.equivalence = false;
+    o = analyse("g,y\na,10\na,11\na,9\nb,7\n", &r, &ok);
+    assert_non_null(at(o, "bootstrap/a/mean"));
+    assert_non_null(at(o, "omitted/bootstrap/b")
+                        ? at(o, "omitted/bootstrap/b")
+                        : json_object_get(at(o, "omitted"), "bootstrap/b"));
+    json_decref(o);
+    r.equivalence = true;
+    r.tests = "bootstrap,power";
     struct pji_analysis all = {.response = "y", .by = "g"};
     o = analyse(text, &all, &ok);
     assert_null(at(o, "equivalence"));

@@ -195,6 +195,36 @@ static double truth(const struct pji_design *d, const double *l)
     return sum;
 }
 
+/* does the 95 % interval of l'beta hold its true value? */
+static int holds(const struct pji_estimator *fit, const struct pji_design *d, const double *l)
+{
+    struct pji_estimate e;
+    assert_int_equal(pji_estimate(fit, l, 0.95, &e, NULL), PJ_OK);
+    return e.low < truth(d, l) && truth(d, l) < e.high;
+}
+
+/* the same of a mixed model of y with groups of five, by both methods */
+static void mixed_intervals(const struct pji_design *d, const double *y, const double *l,
+                            double hits[2])
+{
+    size_t group[ROWS];
+    struct pji_lmm lmm;
+    struct pji_satterthwaite s;
+    struct pji_kenward_roger k;
+    for (size_t i = 0; i < ROWS; i++)
+        group[i] = i / 5;
+    assert_true(pji_lmm_fit(&lmm, &d->x, y, group, ROWS / 5, true, NULL) >= 0);
+    assert_int_equal(pji_satterthwaite_init(&s, &lmm, NULL), PJ_OK);
+    assert_int_equal(pji_kenward_roger_init(&k, &lmm, NULL), PJ_OK);
+    struct pji_estimator fits[] = {pji_satterthwaite_estimator(&s),
+                                   pji_kenward_roger_estimator(&k)};
+    for (size_t f = 0; f < 2; f++)
+        hits[f] += holds(&fits[f], d, l);
+    pji_satterthwaite_fini(&s);
+    pji_kenward_roger_fini(&k);
+    pji_lmm_fini(&lmm);
+}
+
 static void test_intervals(void **state)
 {
     (void)state;
@@ -202,25 +232,22 @@ static void test_intervals(void **state)
     double mean = 0;
     double difference = 0;
     double mixed[2] = {0, 0};
+    double y[ROWS];
+    double l[16];
+    double u = 0;
     struct pji_prng prng;
     struct pji_terms m = {variables, 3, crossed, 4, true, ROWS};
     struct pji_design d;
     struct pji_emm_cells cells;
     const double centre = 6;
     const struct pji_grid grid = {.value = {NULL, NULL, &centre}, .count = {0, 0, 1}};
-    size_t group[ROWS];
-    for (size_t i = 0; i < ROWS; i++)
-        group[i] = i / 5;
     assert_int_equal(pji_design_init(&d, &m, PJI_CODING_TREATMENT, NULL), PJ_OK);
     assert_int_equal(pji_emm_cells_init(&cells, &d, 0, NULL, 0, &grid, NULL), PJ_OK);
     pji_prng_init(&prng, 4, "intervals");
     for (int run = 0; run < RUNS; run++) {
-        double y[ROWS];
-        double l[16];
         struct pji_lm lm;
         struct pji_estimator fit;
         struct pji_matrix cov;
-        struct pji_estimate e;
         normals(&prng, y, ROWS);
         for (size_t i = 0; i < ROWS; i++)
             y[i] += 2 * x[i] + (a[i] == 2 ? 3 : 0);
@@ -228,36 +255,18 @@ static void test_intervals(void **state)
         assert_int_equal(pji_lm_estimator(&lm, &fit, &cov, NULL), PJ_OK);
         for (size_t c = 0; c < d.x.cols; c++)
             l[c] = pji_matrix_get(&cells.rows, 2, c);
-        assert_int_equal(pji_estimate(&fit, l, 0.95, &e, NULL), PJ_OK);
-        mean += e.low < truth(&d, l) && truth(&d, l) < e.high;
+        mean += holds(&fit, &d, l);
         for (size_t c = 0; c < d.x.cols; c++)
             l[c] -= pji_matrix_get(&cells.rows, 0, c);
-        assert_int_equal(pji_estimate(&fit, l, 0.95, &e, NULL), PJ_OK);
-        difference += e.low < truth(&d, l) && truth(&d, l) < e.high;
+        difference += holds(&fit, &d, l);
         pji_matrix_fini(&cov);
         pji_lm_fini(&lm);
-        if (run % 2)
-            continue;
-        double u = 0;
         for (size_t i = 0; i < ROWS; i++) {
             u = i % 5 == 0 ? pji_prng_normal(&prng) : u;
             y[i] += u;
         }
-        struct pji_lmm lmm;
-        struct pji_satterthwaite s;
-        struct pji_kenward_roger k;
-        assert_true(pji_lmm_fit(&lmm, &d.x, y, group, 8, true, NULL) >= 0);
-        assert_int_equal(pji_satterthwaite_init(&s, &lmm, NULL), PJ_OK);
-        assert_int_equal(pji_kenward_roger_init(&k, &lmm, NULL), PJ_OK);
-        struct pji_estimator fits[] = {pji_satterthwaite_estimator(&s),
-                                       pji_kenward_roger_estimator(&k)};
-        for (size_t f = 0; f < 2; f++) {
-            assert_int_equal(pji_estimate(&fits[f], l, 0.95, &e, NULL), PJ_OK);
-            mixed[f] += e.low < truth(&d, l) && truth(&d, l) < e.high;
-        }
-        pji_satterthwaite_fini(&s);
-        pji_kenward_roger_fini(&k);
-        pji_lmm_fini(&lmm);
+        if (run % 2 == 0)
+            mixed_intervals(&d, y, l, mixed);
     }
     pji_emm_cells_fini(&cells);
     pji_design_fini(&d);
