@@ -2,8 +2,8 @@
  *
  * A factor is nested within another when each of its levels occurs with one level of the other in
  * the data, or when it enters the model only in terms that code the other by all of its levels (as
- * in a + a:b). This is how R's emmeans (R. V. Lenth, version 1.8.4 of 2023, .find_nests) finds it; of two factors that are each
- * within the other, the first is nested within the second.
+ * in a + a:b). This is how R's emmeans (R. V. Lenth, version 1.8.4 of 2023, .find_nests) finds it;
+ * of two factors that are each within the other, the first is nested within the second.
  */
 #ifndef PJI_STATS_NESTING_H
 #define PJI_STATS_NESTING_H

@@ -355,6 +355,19 @@ static void test_model_parts(void **state)
 }
 
 /* against R: t.test(mu = -1.5, "greater"), t.test(mu = 1.5, "less"), mcnemar.test, binom.test */
+/* one value has no interval, and the reason is said */
+static void test_bootstrap_of_one(void **state)
+{
+    (void)state;
+    bool ok;
+    struct pji_analysis r = {.response = "y", .by = "g", .tests = "bootstrap"};
+    json_t *o = analyse("g,y\na,10\na,11\na,9\nb,7\n", &r, &ok);
+    assert_non_null(at(o, "bootstrap/a/mean"));
+    assert_null(at(o, "bootstrap/b/mean"));
+    assert_non_null(json_object_get(at(o, "omitted"), "bootstrap/b"));
+    json_decref(o);
+}
+
 static void test_asked_for(void **state)
 {
     (void)state;
@@ -377,16 +390,6 @@ static void test_asked_for(void **state)
     assert_true(number_at(o, "bootstrap/a/mean/ci95_high") < 12);
     assert_true(number_at(o, "power/pairs/a - b/detectable_d") > 2);
     json_decref(o);
-    r.tests = "bootstrap"; /* one value has no interval, and the reason is said */
-    r.equivalence = false;
-    o = analyse("g,y\na,10\na,11\na,9\nb,7\n", &r, &ok);
-    assert_non_null(at(o, "bootstrap/a/mean"));
-    assert_non_null(at(o, "omitted/bootstrap/b")
-                        ? at(o, "omitted/bootstrap/b")
-                        : json_object_get(at(o, "omitted"), "bootstrap/b"));
-    json_decref(o);
-    r.equivalence = true;
-    r.tests = "bootstrap,power";
     struct pji_analysis all = {.response = "y", .by = "g"};
     o = analyse(text, &all, &ok);
     assert_null(at(o, "equivalence"));
@@ -426,7 +429,8 @@ int main(void)
         cmocka_unit_test(test_requests),    cmocka_unit_test(test_numbers_refused),
         cmocka_unit_test(test_paired),      cmocka_unit_test(test_correlate),
         cmocka_unit_test(test_poor_data),   cmocka_unit_test(test_findings),
-        cmocka_unit_test(test_model_parts), cmocka_unit_test(test_asked_for),
+        cmocka_unit_test(test_model_parts), cmocka_unit_test(test_bootstrap_of_one),
+        cmocka_unit_test(test_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
