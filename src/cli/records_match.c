@@ -30,6 +30,7 @@ struct rows {
 /* What a row's numbers are, by kind. */
 static const char *const of_metric[] = {"", ", u_ind", ", u_com"};
 static const char *const of_energy[] = {", J", ", u_ind", ", u_com", ", of it gain", ", in total"};
+static const char *const of_share[] = {", J", ", u_ind", ", u_com", ", end_ns"};
 static const char *const of_request[] = {", scheduled_ns",  ", sent_ns",         ", first_token_ns",
                                          ", last_token_ns", ", prompt_tokens",   ", cached_tokens",
                                          ", output_tokens", ", times of tokens", ", text"};
@@ -120,6 +121,15 @@ static pj_status on_request(void *context, const struct pji_request_row *r, stru
              (long long)r->sequence, r->phase, r->task[0] != '\0' ? " " : "", r->task, r->item,
              r->text_sha256[0] != '\0' ? r->text_sha256 : "none");
     return add(context, key, values, VALUES, err);
+}
+
+static pj_status on_share(void *context, const struct pji_share_row *r, struct pj_error *err)
+{
+    char key[256];
+    double values[] = {r->energy_j, r->u_ind_j, r->u_com_j, (double)r->end_ns};
+    snprintf(key, sizeof key, "share of request %lld of %s %s", (long long)r->sequence, r->phase,
+             r->task);
+    return add(context, key, values, 4, err);
 }
 
 typedef pj_status read_fn(struct pji_store *store, int64_t attempt, struct rows *rows,
@@ -232,9 +242,16 @@ static pj_status read_requests(struct pji_store *store, int64_t attempt, struct 
     return pji_store_each_request(store, attempt, on_request, rows, err);
 }
 
+static pj_status read_shares(struct pji_store *store, int64_t attempt, struct rows *rows,
+                             struct pj_error *err)
+{
+    return pji_store_each_share(store, attempt, on_share, rows, err);
+}
+
 pj_status pji_records_match(const struct pji_match *match, struct pj_error *err)
 {
     const struct kind kinds[] = {{read_requests, of_request, true, copied},
+                                 {read_shares, of_share, true, computed},
                                  {read_energies, of_energy, true, computed},
                                  {read_metrics, of_metric, false, computed}};
     pj_status status = PJ_OK;

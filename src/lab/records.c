@@ -568,7 +568,7 @@ static pj_status store_stages(struct writer *w, const struct pji_phase_data *pha
         return PJ_OK; /* the trial has failed: there is no figure of energy at all */
     pj_status status = pji_stages_make(&stages, w->data, phase, w->err);
     for (enum pji_stage k = 0; k <= PJI_STAGE_REST && status == PJ_OK; k++) {
-        if (stages.spans.reason[0] != '\0' || n == 0)
+        if (stages.spans.overlap || n == 0)
             break;
         memcpy(w->energies, stages.energies[k], n * sizeof *w->energies);
         memcpy(w->in_total, stages.in_total, n * sizeof *w->in_total);
@@ -576,6 +576,8 @@ static pj_status store_stages(struct writer *w, const struct pji_phase_data *pha
     }
     if (status == PJ_OK)
         status = pji_stages_store_metrics(&stages, w->store, w->attempt, task_name(phase), w->err);
+    if (status == PJ_OK)
+        status = pji_stages_store_shares(&stages, w->store, w->attempt, w->data, phase, w->err);
     pji_stages_fini(&stages);
     return status;
 }

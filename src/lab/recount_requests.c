@@ -80,6 +80,7 @@ static pj_status replace(struct pji_request_record *r, const json_t *o, struct p
     r->sent_ns = number(o, "sent_ns", 0);
     r->first_token_ns = number(o, "first_token_ns", 0);
     r->last_token_ns = number(o, "last_token_ns", 0);
+    r->end_ns = number(o, "end_ns", 0);
     r->prompt_tokens = number(o, "prompt_tokens", -1);
     r->cached_tokens = number(o, "cached_tokens", -1);
     r->output_tokens = number(o, "output_tokens", -1);

@@ -8,8 +8,8 @@
  */
 #include "lab/split.h"
 
-#include "core/array.h"
 #include "core/units.h"
+#include "lab/steps.h"
 #include "stats/hac.h"
 #include "stats/student.h"
 
@@ -23,90 +23,16 @@ enum { OUT = PJI_STAGE_OTHER, LEAST_STEPS = 12, COARSE = 25 };
 /* Prefill or decode whose standard uncertainty is more than this share of it is not told. */
 #define MOST_U_SHARE 0.5
 
-struct steps {
-    int64_t *t_ns; /* n + 1 edges */
-    double *energy_j, *weight;
-    size_t n;
-};
-
 struct split {
     const struct pji_series *series;
     const struct pji_spans *spans;
     const struct pj_energy *whole;
-    struct steps steps; /* behind them the hints' energies and weights */
+    struct pji_steps steps; /* behind them the hints' energies and weights */
     size_t hints;
     struct pji_matrix x; /* times of the parts that occur, s; rows of the steps, hints */
     enum pji_stage part[PJI_STAGES]; /* of each column */
     size_t p;
 };
-
-/* ---- steps ---- */
-
-static size_t point_after(const struct pji_series *s, int64_t t_ns)
-{
-    size_t low = 0, high = s->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (s->points[middle].t_ns <= t_ns)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* The curve at t_ns, J; NaN outside the points. */
-static double curve_j(const struct pji_series *s, int64_t t_ns)
-{
-    size_t k = point_after(s, t_ns);
-    if (k == 0 || s->n == 0)
-        return (double)NAN;
-    if (k == s->n)
-        return s->points[k - 1].t_ns == t_ns ? pji_j_from_uj(s->points[k - 1].energy_uj)
-                                             : (double)NAN;
-    const struct pji_point *a = &s->points[k - 1], *b = &s->points[k];
-    double x = (double)(t_ns - a->t_ns) / (double)(b->t_ns - a->t_ns);
-    return pji_j_from_uj(a->energy_uj + (b->energy_uj - a->energy_uj) * x);
-}
-
-static void steps_fini(struct steps *steps)
-{
-    free(steps->t_ns);
-    free(steps->energy_j);
-    free(steps->weight);
-}
-
-static pj_status steps_make(struct split *s, struct pj_error *err)
-{
-    const struct pji_series *series = s->series;
-    struct steps *steps = &s->steps;
-    int64_t start_ns = s->spans->start_ns, end_ns = s->spans->end_ns;
-    size_t first = point_after(series, start_ns), most = series->n - first + 2;
-    steps->t_ns = pji_zalloc(most + 1, sizeof *steps->t_ns, err);
-    steps->energy_j = pji_zalloc(most + PJI_STAGES, sizeof *steps->energy_j, err);
-    steps->weight = pji_zalloc(most + PJI_STAGES, sizeof *steps->weight, err);
-    if (steps->t_ns == NULL || steps->energy_j == NULL || steps->weight == NULL)
-        return PJ_ENOMEM;
-    double at_j = curve_j(series, start_ns), end_j = curve_j(series, end_ns);
-    at_j = isnan(at_j) ? end_j - s->whole->value_j : at_j;
-    end_j = isnan(end_j) ? at_j + s->whole->value_j : end_j;
-    steps->t_ns[0] = start_ns;
-    for (size_t k = first; k <= series->n && steps->t_ns[steps->n] < end_ns; k++) {
-        bool inside = k < series->n && series->points[k].t_ns < end_ns;
-        double to_j = inside ? pji_j_from_uj(series->points[k].energy_uj) : end_j;
-        int64_t to_ns = inside ? series->points[k].t_ns : end_ns;
-        steps->energy_j[steps->n] = to_j - at_j;
-        steps->weight[steps->n] = 1 / pji_s_from_ns(to_ns - steps->t_ns[steps->n]);
-        steps->t_ns[++steps->n] = to_ns;
-        at_j = to_j;
-    }
-    return PJ_OK;
-}
-
-static double step_s(const struct steps *steps, size_t k)
-{
-    return pji_s_from_ns(steps->t_ns[k + 1] - steps->t_ns[k]);
-}
 
 /* ---- times of the parts in the steps ---- */
 
@@ -139,7 +65,7 @@ static size_t column_of(const struct split *s, enum pji_stage part)
 
 static void fill_times(struct split *s, struct delay delay)
 {
-    const struct steps *steps = &s->steps;
+    const struct pji_steps *steps = &s->steps;
     memset(s->x.x, 0, s->x.rows * s->x.cols * sizeof *s->x.x);
     int64_t from_ns = s->spans->start_ns;
     size_t k = 0;
@@ -198,7 +124,7 @@ static void share(const struct split *s, const double *power_w, double energy_j[
             sum_j += power_w[j] * pji_matrix_get(&s->x, k, j);
         for (size_t j = 0; j < s->p; j++) {
             double t_s = pji_matrix_get(&s->x, k, j);
-            double by = sum_j > 0 ? power_w[j] * t_s / sum_j : t_s / step_s(&s->steps, k);
+            double by = sum_j > 0 ? power_w[j] * t_s / sum_j : t_s / pji_step_s(&s->steps, k);
             energy_j[out_of(s->part[j])] += by * s->steps.energy_j[k];
         }
     }
@@ -256,7 +182,7 @@ struct prior {
 static double typical_phase_ns(const struct split *s)
 {
     const struct pji_series *series = s->series;
-    size_t first = point_after(series, s->spans->start_ns), n = 0;
+    size_t first = pji_point_after(series, s->spans->start_ns), n = 0;
     double sum = 0;
     if (series->channel.kind == PJI_GAUGE)
         return series->channel.lag_ns > 0
@@ -521,7 +447,7 @@ static void add_powers(const struct split *s, const struct pji_hac *fit, struct 
 static void add_uneven(const struct split *s, const struct pji_hac *fit, struct terms *t)
 {
     for (size_t k = 0; k < s->steps.n; k++) {
-        double dur_s = step_s(&s->steps, k), part_s[OUT] = {0};
+        double dur_s = pji_step_s(&s->steps, k), part_s[OUT] = {0};
         for (size_t j = 0; j < s->p; j++)
             part_s[out_of(s->part[j])] += pji_matrix_get(&s->x, k, j);
         for (size_t o = 0; o < OUT; o++)
@@ -646,12 +572,13 @@ pj_status pji_split_series(const struct pji_series *series, const struct pj_ener
         return PJ_OK;
     }
     find_columns(&s);
-    pj_status status = steps_make(&s, err);
+    pj_status status = pji_steps_make(&s.steps, series, whole->value_j, spans->start_ns,
+                                      spans->end_ns, PJI_STAGES, err);
     if (status == PJ_OK)
         status = pji_matrix_init(&s.x, s.steps.n, s.p, err);
     if (status == PJ_OK)
         status = solve(&s, parts, err);
     pji_matrix_fini(&s.x);
-    steps_fini(&s.steps);
+    pji_steps_fini(&s.steps);
     return status;
 }

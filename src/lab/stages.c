@@ -2,6 +2,7 @@
 #include "lab/stages.h"
 
 #include "core/array.h"
+#include "lab/shares.h"
 #include "lab/split.h"
 
 #include <math.h>
@@ -52,16 +53,11 @@ static void add_up(struct pji_stages *stages, const struct pji_trace_header *hea
 }
 
 static pj_status split(struct pji_stages *stages, const struct pji_trace *trace,
-                       struct pj_error *err)
+                       const struct pj_energy *energies, struct pj_error *err)
 {
     const struct pji_trace_header *header = &trace->header;
-    struct pji_total whole;
     struct pj_energy one[PJI_STAGES];
-    struct pj_energy *energies = pji_zalloc(header->n_channels + 1, sizeof *energies, err);
-    pj_status status = energies != NULL ? PJ_OK : PJ_ENOMEM;
-    if (status == PJ_OK)
-        pji_trace_window(trace, stages->spans.start_ns, stages->spans.end_ns, false, energies,
-                         stages->in_total, &whole);
+    pj_status status = PJ_OK;
     for (size_t i = 0; i < header->n_channels && status == PJ_OK; i++) {
         status = pji_split_series(&trace->series[i], &energies[i], &stages->spans, one, err);
         for (size_t k = 0; k < PJI_STAGES && status == PJ_OK; k++)
@@ -69,6 +65,43 @@ static pj_status split(struct pji_stages *stages, const struct pji_trace *trace,
     }
     for (size_t k = 0; k <= PJI_STAGE_REST && status == PJ_OK; k++)
         add_up(stages, header, k);
+    return status;
+}
+
+/* There is no cut: every part of every channel is missing, and why. */
+static void nothing(struct pji_stages *stages, size_t n)
+{
+    for (size_t k = 0; k < PJI_STAGES; k++) {
+        for (size_t i = 0; i < n; i++)
+            pji_energy_missing(&stages->energies[k][i], stages->spans.reason);
+        pji_energy_missing(&stages->totals[k].energy, stages->spans.reason);
+    }
+}
+
+static pj_status look(struct pji_stages *stages, const struct pji_trial_data *data,
+                      const struct pji_phase_data *phase, struct pj_error *err)
+{
+    const struct pji_trace *trace = &data->trace;
+    struct pji_spans *spans = &stages->spans;
+    struct pji_total whole;
+    struct pj_energy *energies = pji_zalloc(trace->header.n_channels + 1, sizeof *energies, err);
+    if (energies == NULL)
+        return PJ_ENOMEM;
+    pj_status status = PJ_OK;
+    pji_trace_window(trace, spans->start_ns, spans->end_ns, false, energies, stages->in_total,
+                     &whole);
+    stages->whole = whole.energy;
+    if (data->remote_reason[0] != '\0') {
+        pji_energy_missing(&stages->whole, data->remote_reason);
+        snprintf(spans->reason, sizeof spans->reason, "%s", data->remote_reason);
+    }
+    if (spans->overlap)
+        status = pji_slopes_fit(&stages->slopes, trace, stages->in_total, &stages->whole,
+                                &phase->load, spans->start_ns, spans->end_ns, err);
+    if (status == PJ_OK && spans->reason[0] == '\0')
+        status = split(stages, trace, energies, err);
+    else
+        nothing(stages, trace->header.n_channels);
     free(energies);
     return status;
 }
@@ -81,15 +114,9 @@ pj_status pji_stages_make(struct pji_stages *stages, const struct pji_trial_data
     if (status == PJ_OK)
         status = pji_spans_make(&stages->spans, &phase->load, phase->start_ns, phase->end_ns,
                                 phase->run.load.concurrency == 1, err);
-    if (status != PJ_OK)
-        return status;
-    if (data->remote_reason[0] != '\0')
-        snprintf(stages->spans.reason, sizeof stages->spans.reason, "%s", data->remote_reason);
-    if (stages->spans.reason[0] == '\0')
-        return split(stages, &data->trace, err);
-    for (size_t k = 0; k < PJI_STAGES; k++)
-        pji_energy_missing(&stages->totals[k].energy, stages->spans.reason);
-    return PJ_OK;
+    if (status == PJ_OK)
+        status = look(stages, data, phase, err);
+    return status;
 }
 
 void pji_stages_fini(struct pji_stages *stages)
@@ -99,6 +126,42 @@ void pji_stages_fini(struct pji_stages *stages)
     free(stages->in_total);
     pji_spans_fini(&stages->spans);
     *stages = (struct pji_stages){0};
+}
+
+static pj_status store_slopes(const struct pji_slopes *slopes, struct pji_store *store,
+                              int64_t attempt, const char *task, struct pj_error *err)
+{
+    static const char *const names[PJI_SLOPES] = {"base_power_w", "prefill_marginal_j_per_token",
+                                                  "decode_marginal_j_per_token"};
+    bool there = slopes->reason[0] == '\0';
+    pj_status status = PJ_OK;
+    for (size_t j = 0; j < PJI_SLOPES && status == PJ_OK; j++) {
+        struct pji_metric_row row = {.task = task,
+                                     .name = names[j],
+                                     .value = there ? slopes->value[j] : (double)NAN,
+                                     .u_ind = slopes->u_ind[j],
+                                     .u_com = slopes->u_com[j],
+                                     .origin = pj_origin_name(PJ_ORIGIN_MODELLED),
+                                     .reason = slopes->reason};
+        status = pji_store_add_metric(store, attempt, &row, err);
+    }
+    struct pji_metric_row n = {.task = task,
+                               .name = "slices",
+                               .value = (double)slopes->slices,
+                               .origin = "",
+                               .reason = ""};
+    struct pji_metric_row condition = {.task = task,
+                                       .name = "slices_condition_number",
+                                       .value = slopes->condition,
+                                       .origin = "",
+                                       .reason = slopes->reason};
+    if (!isfinite(condition.value)) {
+        condition.value = (double)NAN;
+        condition.reason = there ? "not computed" : slopes->reason;
+    }
+    if (status == PJ_OK)
+        status = pji_store_add_metric(store, attempt, &n, err);
+    return status == PJ_OK ? pji_store_add_metric(store, attempt, &condition, err) : status;
 }
 
 pj_status pji_stages_store_metrics(const struct pji_stages *stages, struct pji_store *store,
@@ -124,5 +187,35 @@ pj_status pji_stages_store_metrics(const struct pji_stages *stages, struct pji_s
     pj_status status = PJ_OK;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0] && status == PJ_OK; i++)
         status = pji_store_add_metric(store, attempt, &rows[i], err);
+    if (status == PJ_OK && s->overlap)
+        status = store_slopes(&stages->slopes, store, attempt, task, err);
+    return status;
+}
+
+pj_status pji_stages_store_shares(const struct pji_stages *stages, struct pji_store *store,
+                                  int64_t attempt, const struct pji_trial_data *data,
+                                  const struct pji_phase_data *phase, struct pj_error *err)
+{
+    const char *task = phase->run.task != NULL ? phase->run.task->spec->name : "";
+    size_t n = phase->load.n;
+    if (stages->whole.origin == PJ_ORIGIN_MISSING)
+        return PJ_OK;
+    struct pji_share *shares = pji_zalloc(n + 1, sizeof *shares, err);
+    pj_status status = shares != NULL ? PJ_OK : PJ_ENOMEM;
+    if (status == PJ_OK)
+        status = pji_shares_make(shares, &data->trace, stages->in_total, &stages->whole,
+                                 &phase->load, phase->start_ns, phase->end_ns, err);
+    for (size_t i = 0; i < n && status == PJ_OK; i++) {
+        struct pji_share_row row = {.phase = phase->name,
+                                    .task = task,
+                                    .sequence = (int64_t)i,
+                                    .end_ns = pji_request_end_ns(&phase->load.records[i]),
+                                    .energy_j = shares[i].energy_j,
+                                    .u_ind_j = shares[i].u_ind_j,
+                                    .u_com_j = shares[i].u_com_j};
+        if (shares[i].given)
+            status = pji_store_add_share(store, attempt, &row, err);
+    }
+    free(shares);
     return status;
 }

@@ -1,17 +1,20 @@
 /* lab/stages.h - prefill, decode and rest of one measured window: every channel, their totals, and
- * the figures made of them (docs/metrics.md).
+ * the figures made of them; what each request's share of the window is (docs/metrics.md).
  */
 #ifndef PJI_LAB_STAGES_H
 #define PJI_LAB_STAGES_H
 
 #include "lab/records.h"
+#include "lab/slices.h"
 #include "lab/spans.h"
 
 struct pji_stages {
     struct pji_spans spans;
+    struct pj_energy whole; /* of the window */
     bool *in_total;
     struct pj_energy *energies[PJI_STAGES]; /* one for each channel */
     struct pji_total totals[PJI_STAGES];
+    struct pji_slopes slopes; /* where requests overlap */
 };
 
 /* The window of `phase`, which has requests. Where there is no cut, spans.reason says why and the
@@ -20,9 +23,16 @@ pj_status pji_stages_make(struct pji_stages *stages, const struct pji_trial_data
                           const struct pji_phase_data *phase, struct pj_error *err);
 void pji_stages_fini(struct pji_stages *stages);
 
-/* prefill_j, decode_j, prefill_j_per_token, decode_j_per_token, split_requests. */
+/* prefill_j, decode_j, prefill_j_per_token, decode_j_per_token, split_requests; where requests
+ * overlap also prefill_marginal_j_per_token, decode_marginal_j_per_token, base_power_w and slices.
+ */
 pj_status pji_stages_store_metrics(const struct pji_stages *stages, struct pji_store *store,
                                    int64_t attempt, const char *task, struct pj_error *err);
+
+/* The shares of the phase's requests (lab/shares.h); none where the window has no energy. */
+pj_status pji_stages_store_shares(const struct pji_stages *stages, struct pji_store *store,
+                                  int64_t attempt, const struct pji_trial_data *data,
+                                  const struct pji_phase_data *phase, struct pj_error *err);
 
 /* "prefill", "decode", "rest": phases of the store. */
 const char *pji_stage_name(enum pji_stage part);

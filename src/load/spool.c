@@ -73,6 +73,7 @@ void pji_spool_add(struct pji_spool *spool, const struct pji_load_plan *plan,
     add_number(out, ",\"sent_ns\":", r->sent_ns, r->sent_ns != 0);
     add_number(out, ",\"first_token_ns\":", r->first_token_ns, r->first_token_ns != 0);
     add_number(out, ",\"last_token_ns\":", r->last_token_ns, r->last_token_ns != 0);
+    add_number(out, ",\"end_ns\":", r->end_ns, r->end_ns != 0);
     add_number(out, ",\"prompt_tokens\":", r->prompt_tokens, r->prompt_tokens >= 0);
     add_number(out, ",\"cached_tokens\":", r->cached_tokens, r->cached_tokens >= 0);
     add_number(out, ",\"output_tokens\":", r->output_tokens, r->output_tokens >= 0);

@@ -6,7 +6,7 @@
  * a failed write the file is cut back to its last whole line and left alone; the failure is
  * remembered.
  *
- * Keys: phase, spec, item, stream, scheduled_ns, sent_ns, first_token_ns, last_token_ns,
+ * Keys: phase, spec, item, stream, scheduled_ns, sent_ns, first_token_ns, last_token_ns, end_ns,
  * prompt_tokens, cached_tokens, output_tokens, http_status, finish, text, reasoning, error,
  * token_ns. What did not happen or was not told is null.
  */

@@ -25,6 +25,14 @@ static const struct pji_figure_name names[] = {
      "energy of prefill per prompt token, J", "less", "more"},
     {"decode_j_per_token", "J/decoded token", "energy of decode per token after the first",
      "energy of decode per token after the first, J", "less", "more"},
+    {"prefill_marginal_j_per_token", "marginal J/prompt token",
+     "modelled energy of one more prompt token", "modelled energy of one more prompt token, J",
+     "less", "more"},
+    {"decode_marginal_j_per_token", "marginal J/decoded token",
+     "modelled energy of one more decoded token", "modelled energy of one more decoded token, J",
+     "less", "more"},
+    {"base_power_w", "base, W", "modelled power without tokens", "modelled power without tokens, W",
+     "less", "more"},
     {"energy_net_j", "J net/window", "net energy of the measured window",
      "net energy of the window, J", "less", "more"},
     {"load_j", "J to load", "energy of loading", "energy of loading, J", "less", "more"},
@@ -84,6 +92,13 @@ static const struct pji_definition definitions[] = {
      "energy from the first token of an answer to its end, pooled over the requests of the window "
      "and divided by their output tokens after the first; only where one request was in flight at "
      "a time"},
+    {"prefill_marginal_j_per_token", "marginal J/prompt token",
+     "modelled, where several requests are in flight: slope on prompt tokens of a regression of "
+     "the "
+     "energies of slices of the window on the tokens processed in them and on time"},
+    {"decode_marginal_j_per_token", "marginal J/decoded token",
+     "modelled: slope on decoded tokens of the same regression"},
+    {"base_power_w", "base, W", "modelled: slope on time of the same regression"},
     {"load_j", "J to load",
      "energy of the phase load, from starting the engine until it is ready; the same for each task "
      "of a trial, and in no other figure"},

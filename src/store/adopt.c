@@ -25,6 +25,12 @@ static pj_status request(void *context, const struct pji_request_row *row, struc
     return pji_store_add_request(c->to, c->attempt, row, err);
 }
 
+static pj_status share(void *context, const struct pji_share_row *row, struct pj_error *err)
+{
+    const struct copy *c = context;
+    return pji_store_add_share(c->to, c->attempt, row, err);
+}
+
 static pj_status answer(void *context, const struct pji_answer_row *row, struct pj_error *err)
 {
     const struct copy *c = context;
@@ -58,6 +64,8 @@ pj_status pji_store_copy_records(struct pji_store *to, int64_t attempt, struct p
         st = pji_store_each_energy(from, from_attempt, energy, &c, err);
     if (st == PJ_OK)
         st = pji_store_each_request(from, from_attempt, request, &c, err);
+    if (st == PJ_OK)
+        st = pji_store_each_share(from, from_attempt, share, &c, err);
     if (st == PJ_OK)
         st = pji_store_each_answer(from, from_attempt, answer, &c, err);
     if (st == PJ_OK)

@@ -26,5 +26,11 @@ pj_status pji_store_export(struct pji_store *store, enum pji_export_format forma
  * all others; results of done trials, without uncertainties; a blank where there is none. */
 pj_status pji_store_export_run_table(struct pji_store *store, pji_export_sink *sink, void *context,
                                      struct pj_error *err);
+/* One row for each request of the trials that have ended, CSV: its trial, its times
+ * (CLOCK_MONOTONIC of the machine that ran it), its tokens, and its share of the window's energy,
+ * which is modelled by the rule of docs/metrics.md; an empty cell and origin `missing` where it has
+ * none. */
+pj_status pji_store_export_requests(struct pji_store *store, pji_export_sink *sink, void *context,
+                                    struct pj_error *err);
 
 #endif

@@ -213,6 +213,22 @@ struct pji_answer_row {
 pj_status pji_store_add_answer(struct pji_store *store, int64_t attempt,
                                const struct pji_answer_row *row, struct pj_error *err);
 
+/* What of its window's energy a request is given, by a rule (docs/metrics.md): always modelled. The
+ * table may be absent (an attempt of an earlier perjoule): then there are none. */
+struct pji_share_row {
+    const char *phase, *task;
+    int64_t sequence; /* of the request */
+    int64_t end_ns;   /* when its answer was over, or it had failed */
+    double energy_j, u_ind_j, u_com_j;
+};
+pj_status pji_store_add_share(struct pji_store *store, int64_t attempt,
+                              const struct pji_share_row *row, struct pj_error *err);
+/* In order of phase, task and sequence. */
+typedef pj_status pji_store_share_fn(void *context, const struct pji_share_row *row,
+                                     struct pj_error *err);
+pj_status pji_store_each_share(struct pji_store *store, int64_t attempt, pji_store_share_fn *fn,
+                               void *context, struct pj_error *err);
+
 /* One derived figure of a trial, e.g. "j_per_token" with its uncertainty; a missing one has NaN and
  * a reason. `name` carries its unit (ARCHITECTURE.md). */
 struct pji_metric_row {
@@ -307,9 +323,9 @@ pj_status pji_store_each_fact(struct pji_store *store, int64_t attempt, pji_stor
 pj_status pji_store_each_artefact(struct pji_store *store, int64_t attempt,
                                   pji_store_artefact_fn *fn, void *context, struct pj_error *err);
 
-/* Adds every record of an attempt of another store (phases, energies, requests, answers, metrics,
- * gates, facts; neither processes nor artefacts) to a running attempt of this one. Call it inside a
- * transaction. */
+/* Adds every record of an attempt of another store (phases, energies, requests and their shares,
+ * answers, metrics, gates, facts; neither processes nor artefacts) to a running attempt of this
+ * one. Call it inside a transaction. */
 pj_status pji_store_copy_records(struct pji_store *to, int64_t attempt, struct pji_store *from,
                                  int64_t from_attempt, struct pj_error *err);
 
