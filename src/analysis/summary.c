@@ -118,8 +118,11 @@ static pj_status make_figure(struct pji_figure *f, const struct pji_gathered *g,
         if (m == NULL)
             continue;
         if (isnan(m->value)) {
-            if (f->n_missing++ == 0)
+            if (f->n_missing == 0)
                 snprintf(f->reason, sizeof f->reason, "%s", m->reason);
+            if (f->n == 0) /* as long as there is no value */
+                f->trials[f->n_missing] = t->id;
+            f->n_missing++;
             continue;
         }
         weaken(f->origin, sizeof f->origin, m->origin);

@@ -26,7 +26,7 @@ struct pji_figure {
     char origin[16];        /* weakest origin among the trials, "" for figures without energy */
     char reason[PJ_REASON]; /* why the first missing one is missing */
     double *values;         /* n values in planned order, for plots */
-    int64_t *trials;        /* their trial ids */
+    int64_t *trials;        /* their trial ids; n = 0: those of the n_missing */
 };
 
 struct pji_score {

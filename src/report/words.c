@@ -75,10 +75,11 @@ const char *pji_report_task(const struct pji_summary *s, size_t index)
 
 void pji_report_from_figure(struct pji_doc *doc, const struct pji_figure *f)
 {
-    if (f == NULL || f->n == 0)
+    size_t n = f == NULL ? 0 : f->n > 0 ? f->n : f->n_missing;
+    if (f == NULL || n == 0)
         pji_doc_no_source(doc);
     else
-        pji_doc_source(doc, "mean", f->name, f->task, f->trials, f->n);
+        pji_doc_source(doc, "mean", f->name, f->task, f->trials, n);
 }
 
 /* Trials of both treatments that have the figure, in planned order of the summary's lines. */
