@@ -54,7 +54,8 @@ static void add_tile(struct pji_spans *s, int64_t t_ns, enum pji_stage part)
 {
     int64_t last_ns = s->n > 0 ? s->tiles[s->n - 1].start_ns : s->start_ns;
     t_ns = t_ns > last_ns ? t_ns : last_ns;
-    t_ns = t_ns < s->end_ns ? t_ns : s->end_ns;
+    if (s->n > 0 && t_ns >= s->end_ns)
+        return; /* it would last no time */
     if (s->n > 0 && s->tiles[s->n - 1].start_ns == t_ns)
         s->n--; /* it lasted no time */
     s->tiles[s->n++] = (struct pji_tile){t_ns, part};

@@ -268,6 +268,7 @@ static void check_spans(struct pji_load_result *load, size_t requests, size_t le
     for (size_t i = 1; i < spans.n; i++)
         assert_true(spans.tiles[i].start_ns > spans.tiles[i - 1].start_ns);
     assert_true(spans.n == 0 || spans.tiles[0].start_ns == 100 * MS);
+    assert_true(spans.n == 0 || spans.tiles[spans.n - 1].start_ns < 1000 * MS);
     pji_spans_fini(&spans);
 }
 
@@ -278,6 +279,10 @@ static void only_requests_that_tell_are_cut(void **state)
     struct pji_request_record r[2] = {record(100, 200, 300, tokens[0]),
                                       record(400, 500, 900, tokens[1])};
     struct pji_load_result load = {.records = r, .n = 2};
+    check_spans(&load, 2, 0, "");
+    r[1] = record(400, 500, 1000, tokens[1]); /* ends with the window: no tile without length */
+    check_spans(&load, 2, 0, "");
+    r[1] = record(400, 500, 900, tokens[1]);
     char broken[] = "broken";
     check_spans(&load, 2, 0, "");
     r[1].error = broken;
