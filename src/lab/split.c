@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUT = PJI_STAGE_OTHER, LEAST_STEPS = 12, COARSE = 25 };
+enum { OUT = PJI_STAGE_OTHER, LEAST_STEPS = 12, COARSE = 25, MOST_LAGS = 400 };
 
 /* Prefill or decode whose standard uncertainty is more than this share of it is not told. */
 #define MOST_U_SHARE 0.5
@@ -530,7 +530,7 @@ static size_t lags_of(const struct split *s)
 {
     double n = (double)s->steps.n, own = n / (double)(s->spans->requests + 1);
     double rule = 4 * pow(n / 100, 2.0 / 9); /* W. K. Newey and K. D. West 1994 */
-    return (size_t)fmin(fmax(rule, own), n / 5);
+    return (size_t)fmin(fmin(fmax(rule, own), n / 5), MOST_LAGS);
 }
 
 static pj_status solve(struct split *s, struct pj_energy parts[PJI_STAGES], struct pj_error *err)

@@ -89,35 +89,47 @@ static void solve(const struct work *w, struct pji_hac *fit)
     fit->sigma = sqrt(fit->rss / (double)(w->n - w->p));
 }
 
-static double score(const struct work *w, const struct pji_hac *fit, size_t i, size_t a)
+/* x_i w_i e_i, p for each row. */
+static double *scores(const struct work *w, const struct pji_hac *fit, struct pj_error *err)
 {
-    return weight_at(w, i) * pji_matrix_get(w->x, i, a) * fit->residual[i];
+    double *score = pji_zalloc(w->n * w->p, sizeof *score, err);
+    for (size_t i = 0; score != NULL && i < w->n; i++) {
+        for (size_t a = 0; a < w->p; a++)
+            score[i * w->p + a] = weight_at(w, i) * pji_matrix_get(w->x, i, a) * fit->residual[i];
+    }
+    return score;
 }
 
 /* S: the sum of the scores' autocovariances, each lag and its transpose. */
-static void meat(const struct work *w, const struct pji_hac *fit, size_t lags, double *s)
+static void meat(const double *score, size_t n, size_t p, size_t lags, double *s)
 {
     for (size_t l = 0; l <= lags; l++) {
-        double by = 1 - (double)l / (double)(lags + 1);
-        for (size_t i = l; i < w->n; i++) {
-            for (size_t a = 0; a < w->p; a++) {
-                for (size_t b = 0; b < w->p; b++) {
-                    double both = score(w, fit, i, a) * score(w, fit, i - l, b);
-                    s[a + b * w->p] += by * both;
-                    if (l > 0)
-                        s[b + a * w->p] += by * both;
-                }
+        double by = 1 - (double)l / (double)(lags + 1), at_lag[PJI_HAC_COLUMNS * PJI_HAC_COLUMNS];
+        memset(at_lag, 0, sizeof at_lag);
+        for (size_t i = l; i < n; i++) {
+            for (size_t a = 0; a < p; a++) {
+                for (size_t b = 0; b < p; b++)
+                    at_lag[a + b * p] += score[i * p + a] * score[(i - l) * p + b];
             }
+        }
+        for (size_t a = 0; a < p; a++) {
+            for (size_t b = 0; b < p; b++)
+                s[a + b * p] += by * (at_lag[a + b * p] + (l > 0 ? at_lag[b + a * p] : 0));
         }
     }
 }
 
-static void sandwich(const struct work *w, struct pji_hac *fit, size_t lags)
+static pj_status sandwich(const struct work *w, struct pji_hac *fit, size_t lags,
+                          struct pj_error *err)
 {
     double s[PJI_HAC_COLUMNS * PJI_HAC_COLUMNS] = {0};
     double by = (double)w->n / (double)(w->n - w->p);
     size_t p = w->p;
-    meat(w, fit, lags, s);
+    double *score = scores(w, fit, err);
+    if (score == NULL)
+        return PJ_ENOMEM;
+    meat(score, w->n, p, lags, s);
+    free(score);
     for (size_t a = 0; a < p; a++) {
         for (size_t b = 0; b < p; b++) {
             double sum = 0;
@@ -128,6 +140,7 @@ static void sandwich(const struct work *w, struct pji_hac *fit, size_t lags)
             fit->cov[a + b * p] = by * sum;
         }
     }
+    return PJ_OK;
 }
 
 pj_status pji_hac_fit(struct pji_hac *fit, const struct pji_matrix *x, const double *y,
@@ -148,9 +161,11 @@ pj_status pji_hac_fit(struct pji_hac *fit, const struct pji_matrix *x, const dou
         return PJ_ENOMEM;
     lags = lags < w.n - 1 ? lags : w.n - 1;
     solve(&w, fit);
-    sandwich(&w, fit, lags);
+    status = sandwich(&w, fit, lags, err);
     fit->df = fmax(1, (double)w.n / (double)(lags + 1) - (double)w.p);
-    return PJ_OK;
+    if (status != PJ_OK)
+        pji_hac_fini(fit);
+    return status;
 }
 
 void pji_hac_fini(struct pji_hac *fit)
