@@ -123,7 +123,7 @@ static void intervals_cover_under_autocorrelation(void **state)
     free(columns);
     free(y);
     print_message("# %zu of %d intervals cover, %zu of White's\n", covered, (int)ROUNDS, white);
-    assert_true(covered >= 0.92 * ROUNDS && white < 0.9 * ROUNDS);
+    assert_true((double)covered >= 0.92 * ROUNDS && (double)white < 0.9 * ROUNDS);
 }
 
 static void inflation_is_one_for_alternation(void **state)
