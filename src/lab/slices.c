@@ -199,7 +199,8 @@ static pj_status add_tokens(struct slicing *s, int64_t delay_ns, bool even, stru
 {
     size_t n = 0;
     int64_t before_ns = 0;
-    const struct pji_request_record **told = pji_zalloc(s->load->n + 1, sizeof *told, err);
+    const struct pji_request_record **told =
+        pji_zalloc(s->load->n + 1, sizeof(struct pji_request_record *), err);
     if (told == NULL)
         return PJ_ENOMEM;
     memset(s->tokens[PJI_SLOPE_PROMPT], 0, s->n * sizeof(double));
@@ -214,7 +215,7 @@ static pj_status add_tokens(struct slicing *s, int64_t delay_ns, bool even, stru
             leave_out(s, r->sent_ns, pji_request_end_ns(r));
     }
     if (n > 1)
-        qsort(told, n, sizeof *told, by_first_token);
+        qsort(told, n, sizeof(struct pji_request_record *), by_first_token);
     pj_status status = PJ_OK;
     for (size_t i = 0; i < n && status == PJ_OK; i++) {
         const struct pji_request_record *r = told[i];

@@ -90,7 +90,8 @@ pj_status pji_spans_make(struct pji_spans *spans, const struct pji_load_result *
 {
     size_t n = 0;
     *spans = (struct pji_spans){.start_ns = start_ns, .end_ns = end_ns};
-    const struct pji_request_record **sent = pji_zalloc(load->n + 1, sizeof *sent, err);
+    const struct pji_request_record **sent =
+        pji_zalloc(load->n + 1, sizeof(struct pji_request_record *), err);
     spans->tiles = pji_zalloc(3 * load->n + 2, sizeof *spans->tiles, err);
     if (sent == NULL || spans->tiles == NULL) {
         free(sent);
@@ -103,7 +104,7 @@ pj_status pji_spans_make(struct pji_spans *spans, const struct pji_load_result *
             sent[n++] = r;
     }
     if (n > 1)
-        qsort(sent, n, sizeof *sent, by_sent);
+        qsort(sent, n, sizeof(struct pji_request_record *), by_sent);
     for (size_t i = 1; i < n && !alone; i++)
         spans->overlap = spans->overlap || sent[i]->sent_ns < pji_request_end_ns(sent[i - 1]);
     if (spans->overlap)
