@@ -163,6 +163,7 @@ struct window {
     struct pj_energy gross;
     struct pji_net_parts parts;
     bool known, has_net;
+    double net_j; /* that is there; NaN: it is missing */
 };
 
 struct record {
@@ -177,6 +178,7 @@ struct record {
 
 struct records {
     struct pji_store *store;
+    int64_t only; /* windows of this attempt, and all baselines; 0: windows of all that are done */
     struct record *items;
     size_t n, cap;
 };
@@ -268,8 +270,10 @@ static pj_status on_metric(void *context, const struct pji_metric_row *row, stru
             r->idle[k].per_s.u_ind_j = row->u_ind;
     }
     struct window *w = strcmp(row->name, "energy_net_j") == 0 ? window_of(r, row->task) : NULL;
-    if (w != NULL)
+    if (w != NULL) {
         w->has_net = true;
+        w->net_j = row->value;
+    }
     return PJ_OK;
 }
 
@@ -290,8 +294,13 @@ static pj_status on_attempt(void *context, const struct pji_attempt_row *row, st
     if (status != PJ_OK)
         return status;
     struct record *r = &all->items[all->n++];
-    *r = (struct record){.attempt = row->id, .done = row->state == PJI_TRIAL_DONE};
+    bool done = all->only != 0 ? row->id == all->only : row->state == PJI_TRIAL_DONE;
+    *r = (struct record){.attempt = row->id, .done = done};
     status = pji_store_each_phase(all->store, row->id, on_phase, r, err);
+    if (status == PJ_OK && !done && !r->has_idle[0] && !r->has_idle[1]) {
+        all->n--; /* nothing of it is looked at */
+        return PJ_OK;
+    }
     if (status == PJ_OK)
         status = pji_store_each_energy(all->store, row->id, on_energy, r, err);
     if (status == PJ_OK)
@@ -328,6 +337,13 @@ static void record_fini(struct record *r)
     free(r->windows);
 }
 
+static void records_fini(struct records *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        record_fini(&all->items[i]);
+    free(all->items);
+}
+
 /* ---- into the records ---- */
 
 static pj_status put_share(struct pji_store *store, int64_t attempt, const char *task,
@@ -360,8 +376,8 @@ static pj_status put_gate(struct pji_store *store, int64_t attempt, const struct
     return status;
 }
 
-static pj_status put_net(struct pji_store *store, int64_t attempt, const char *task,
-                         const struct pji_net *net, struct pj_error *err)
+static pj_status put_figures(struct pji_store *store, int64_t attempt, const char *task,
+                             const struct pji_net *net, struct pj_error *err)
 {
     struct pji_metric_row row = pji_metric_per(task, "energy_net_j", &net->energy, 1, "");
     pj_status status = pji_store_add_metric(store, attempt, &row, err);
@@ -371,7 +387,7 @@ static pj_status put_net(struct pji_store *store, int64_t attempt, const char *t
     if (status == PJ_OK)
         status = put_share(store, attempt, task, "baseline_drift_share", net->drift_share,
                            net->energy.reason, err);
-    return status == PJ_OK ? put_gate(store, attempt, net, err) : status;
+    return status;
 }
 
 static pj_status store_record(const struct records *all, const struct record *r, bool last,
@@ -386,7 +402,9 @@ static pj_status store_record(const struct records *all, const struct record *r,
         if (!w->known || w->has_net || (after == NULL && !last))
             continue;
         pji_net_compute(&net, &w->gross, &w->parts, w->start_ns, w->end_ns, before, after);
-        status = put_net(all->store, r->attempt, w->task, &net, err);
+        status = put_figures(all->store, r->attempt, w->task, &net, err);
+        if (status == PJ_OK)
+            status = put_gate(all->store, r->attempt, &net, err);
     }
     return status;
 }
@@ -404,8 +422,28 @@ pj_status pji_net_store(struct pji_store *store, bool last, struct pj_error *err
         status = pji_store_commit(store, err);
     if (status != PJ_OK && open)
         pji_store_rollback(store);
-    for (size_t i = 0; i < all.n; i++)
-        record_fini(&all.items[i]);
-    free(all.items);
+    records_fini(&all);
+    return status;
+}
+
+pj_status pji_net_again(struct pji_store *from, int64_t attempt, struct pji_store *into,
+                        int64_t into_attempt, struct pj_error *err)
+{
+    struct records all = {.store = from, .only = attempt};
+    pj_status status = pji_store_each_attempt(from, 0, on_attempt, &all, err);
+    for (size_t i = 0; i < all.n && status == PJ_OK; i++) {
+        const struct record *r = &all.items[i];
+        for (size_t k = 0; r->attempt == attempt && k < r->n && status == PJ_OK; k++) {
+            const struct window *w = &r->windows[k];
+            const struct pji_idle_power *before, *after;
+            struct pji_net net;
+            if (!w->known || !w->has_net || isnan(w->net_j))
+                continue;
+            neighbours(&all, r, w, &before, &after);
+            pji_net_compute(&net, &w->gross, &w->parts, w->start_ns, w->end_ns, before, after);
+            status = put_figures(into, into_attempt, w->task, &net, err);
+        }
+    }
+    records_fini(&all);
     return status;
 }

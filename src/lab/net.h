@@ -63,4 +63,9 @@ void pji_net_compute(struct pji_net *out, const struct pj_energy *gross,
  * baseline_drift and net_negative, the last of which makes the trial invalid. */
 pj_status pji_net_store(struct pji_store *store, bool last, struct pj_error *err);
 
+/* The figures of an attempt's net energies once more, from the records of `from`, into another
+ * store: what is there must come out again. Those that are missing there are left out. */
+pj_status pji_net_again(struct pji_store *from, int64_t attempt, struct pji_store *into,
+                        int64_t into_attempt, struct pj_error *err);
+
 #endif

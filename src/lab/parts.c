@@ -3,7 +3,6 @@
 #include "core/array.h"
 #include "core/units.h"
 #include "lab/observe.h"
-#include "lab/spans.h"
 #include "stats/steady.h"
 
 #include <math.h>
@@ -12,6 +11,12 @@
 
 /* A window of days is cut more coarsely: the search is then still done in a moment. */
 enum { OBSERVATIONS_MOST = 20000 };
+
+/* By what the records keep, so that it can be found again from them. */
+static int64_t end_of(const struct pji_request_record *r)
+{
+    return r->error == NULL && r->last_token_ns > 0 ? r->last_token_ns : r->sent_ns;
+}
 
 static int64_t drain_start(const struct pji_parts_input *in)
 {
@@ -24,7 +29,7 @@ static int64_t drain_start(const struct pji_parts_input *in)
         return last_ns;
     int64_t first_ns = in->end_ns;
     for (size_t i = 0; i < in->load->n; i++) {
-        int64_t t_ns = pji_request_end_ns(&in->load->records[i]);
+        int64_t t_ns = end_of(&in->load->records[i]);
         if (t_ns > last_ns && t_ns < first_ns)
             first_ns = t_ns;
     }
@@ -141,7 +146,7 @@ pj_status pji_parts_find(struct pji_parts *parts, const struct pji_parts_input *
 
 enum pji_part pji_parts_of(const struct pji_parts *parts, const struct pji_request_record *record)
 {
-    int64_t t_ns = pji_request_end_ns(record);
+    int64_t t_ns = end_of(record);
     if (t_ns < parts->steady_ns[0])
         return PJI_PART_RAMP;
     return t_ns <= parts->steady_ns[1] ? PJI_PART_STEADY : PJI_PART_DRAIN;

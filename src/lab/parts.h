@@ -35,8 +35,8 @@ struct pji_parts_input {
 pj_status pji_parts_find(struct pji_parts *parts, const struct pji_parts_input *in,
                          struct pj_error *err);
 
-/* The part in which a request ended, well or not: a request belongs to that one. One that was never
- * sent belongs to the ramp. */
+/* The part in which a request ended: a request belongs to that one. One that failed has no end and
+ * belongs where it was sent. */
 enum pji_part pji_parts_of(const struct pji_parts *parts, const struct pji_request_record *record);
 
 /* Output tokens that arrived inside the steady part: of each request as large a share as of its

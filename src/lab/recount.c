@@ -2,6 +2,7 @@
 
 #include "core/array.h"
 #include "core/json.h"
+#include "lab/net.h"
 #include "lab/recount_parts.h"
 #include "lab/scores.h"
 
@@ -279,6 +280,9 @@ pj_status pji_recount_attempt(const struct pji_recount *recount, struct pj_error
     pj_status status = gather(&w, err);
     if (status == PJ_OK)
         status = put_all(&w, err);
+    if (status == PJ_OK && recount->study->baseline.asked)
+        status = pji_net_again(recount->from, recount->attempt->id, recount->into,
+                               recount->into_attempt, err);
     pji_trial_data_fini(&w.data);
     for (size_t i = 0; i < w.n_texts; i++)
         free(w.texts[i]);

@@ -181,6 +181,16 @@ def on_this_machine(world):
     check(world.phases("out") == ORDER, "%r" % world.phases("out"))
     starts_are_alike(world, "out")
     nets_follow_from_records(world, "out", 2)
+    check(world.do("report", "out")[0] in (0, 3), "no report")
+    code, words = world.do("verify", "out/report", "out")
+    made_not = words.rsplit("Not made again", 1)[-1]
+    check(code == 0 and "energy_net_j" not in made_not and "baseline" not in made_not, words)
+    db = sqlite3.connect(os.path.join(world.path("out"), "study.sqlite"))
+    db.execute("UPDATE metric SET value = value * 1.001 WHERE name = 'energy_net_j'")
+    db.commit()
+    db.close()
+    code, words = world.do("verify", "out/report", "out")
+    check(code == 3 and "energy_net_j: stored" in words, words)
     code, words = world.do("export", "out", "--format", "json")
     check(code == 0, words)
     results = json.loads(words)["trials"][0]["results"]
@@ -271,6 +281,9 @@ def steady_windows(world):
         total = sum(v for v in (world.metric("long", n)[1] for n in (
             "requests", "ramp_requests", "drain_requests")))
         check(total == 250, "%g requests" % total)
+        check(world.do("report", "long")[0] in (0, 3), "no report")
+        words = world.do("verify", "long/report", "long")[1]
+        check("ramp" not in words and "drain" not in words and "j_per_token" not in words, words)
     check(world.do("export", "long")[1].splitlines()[0].split(",")[9] == "window", "no column")
     world.tokens = 20
     world.study("s.yaml", "local", attempts=1, template=SERVED)
