@@ -25,6 +25,7 @@ struct job {
     struct pji_run_event event;
     char phase[160];
     int64_t deadline_ns; /* of the whole attempt once it runs */
+    int64_t patience_ns; /* with an agent that is busy with others; it never ends later */
     int submissions;
     struct pji_result result;
     struct pji_trial_outcome *out;
@@ -252,14 +253,18 @@ static pj_status judge_submission(struct job *j, long http_status, const json_t 
     return failed(j, http_status == 410 ? "agent_discarded" : "agent_refused");
 }
 
+static pj_status too_busy(struct job *j)
+{
+    pji_error_set(&j->error, PJ_ETIMEOUT, 0, "the agent was busy all the time");
+    return failed(j, "agent_busy");
+}
+
 static pj_status submit(struct job *j)
 {
     char path[PJI_JOB_PATH];
     json_t *body = submission(j);
     pji_job_id_path(&j->id, path);
     struct pji_remote_call call = {.method = "PUT", .path = path, .body = body};
-    int64_t patience_ns = pji_remote_now_ns() + j->remote->study->executor.lost_ns +
-                          j->remote->study->limits.trial_ns;
     pj_status status = PJ_EBUSY;
     while (status == PJ_EBUSY) {
         long http_status = 0;
@@ -275,12 +280,10 @@ static pj_status submit(struct job *j)
         json_decref(answer);
         if (status != PJ_EBUSY)
             break;
-        if (pji_remote_now_ns() > patience_ns) {
-            pji_error_set(&j->error, PJ_ETIMEOUT, 0, "the agent was busy all the time");
-            status = failed(j, "agent_busy");
-        } else if (pji_remote_breathe(j->remote, &j->error) != PJ_OK) {
+        if (pji_remote_now_ns() > j->patience_ns)
+            status = too_busy(j);
+        else if (pji_remote_breathe(j->remote, &j->error) != PJ_OK)
             status = ended(j, PJ_ECANCELED);
-        }
     }
     json_decref(body);
     return status;
@@ -332,8 +335,11 @@ static pj_status judge_state(struct job *j, long http_status, const json_t *answ
         return pji_result_get(answer, &j->id, &j->result, &j->error) == PJ_OK
                    ? PJ_OK
                    : failed(j, "agent_protocol");
-    if (state == NULL || strcmp(state, "queued") == 0)
+    if (state == NULL || strcmp(state, "queued") == 0) {
         j->deadline_ns = pji_remote_now_ns() + attempt_limit_ns(j->remote->study);
+        if (pji_remote_now_ns() > j->patience_ns)
+            return too_busy(j);
+    }
     follow(j, answer);
     return PJ_EBUSY;
 }
@@ -490,6 +496,8 @@ pj_status pji_remote_trial(struct pji_remote *remote, const struct pji_workload 
                     .trial = trial,
                     .event = *position,
                     .phase = "load",
+                    .patience_ns = pji_remote_now_ns() + remote->study->executor.lost_ns +
+                                   remote->study->limits.trial_ns,
                     .out = outcome};
     *outcome = (struct pji_trial_outcome){.state = PJI_TRIAL_DONE, .energy_j = (double)NAN};
     snprintf(j.id.study, sizeof j.id.study, "%s", remote->study_id);

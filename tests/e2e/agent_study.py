@@ -269,6 +269,24 @@ class Study:
         rig.consistent(out)
         rig.spool_is_empty()
 
+    def extended(self):
+        """More repetitions of a study that is done: the agent knows it still, and old rows stay."""
+        rig = self.fresh_agent()
+        out = rig.path("more")
+        code, words = rig.do("run", rig.study("one.yaml", rig.executor()), "--out", out)
+        check(code == 0, "%d: %s" % (code, words))
+        query = "SELECT * FROM attempt ORDER BY id"
+        before = rig.rows(out, query)
+        code, words = rig.do("extend", out, rig.study("two.yaml", rig.executor(), 2))
+        check(code == 0, "%d: %s" % (code, words))
+        code, words = rig.do("resume", out)
+        check(code == 0, "%d: %s" % (code, words))
+        check(rig.rows(out, query)[:len(before)] == before, "attempts that were done changed")
+        check([s for s, in rig.rows(out, "SELECT state FROM trial")] == ["done"] * 4, "not all done")
+        code, words = rig.do("extend", out, rig.study("here.yaml", "local", 3))
+        check(code == 2 and "'executor' differs" in words, "%d: %s" % (code, words))
+        rig.spool_is_empty()
+
     def agent_stopped(self):
         """SIGTERM gives the trial back; it counts against nothing."""
         rig = self.fresh_agent()
@@ -422,12 +440,15 @@ class Study:
                 ("a name that leads elsewhere", "name", "agent_protocol"),
                 ("other bytes", "bytes", "result_corrupt"),
                 ("fewer bytes", "short", "result_corrupt"),
+                ("queued for ever", {"state": "queued"}, "agent_busy"),
                 ("no JSON", "garbage", "agent_lost"),
                 ("always 500", "500", "agent_lost")]:
             liar = Liar(real, rig.token(), lie)
             out = rig.path("liar")
             study = rig.study("liar.yaml", rig.executor(port=liar.port, lost_after="400ms",
-                                                        heartbeat="30ms"), 1, 1, COMMAND_STUDY)
+                                                        heartbeat="30ms"), 1, 1,
+                              COMMAND_STUDY.replace("trial: 10s", "trial: 1s")
+                              if reason == "agent_busy" else COMMAND_STUDY)
             code, words = rig.do("run", study, "--out", out)
             liar.close()
             check(code == 1, "%s: %d: %s" % (name, code, words))
@@ -489,6 +510,7 @@ def main():
             ("a lost agent fails the attempt; a late result is refused", study.network_lost),
             ("an agent killed with a result in its spool loses nothing", study.agent_restart),
             ("an orchestrator killed during a trial takes its result over", study.orchestrator_restart),
+            ("a study that is extended goes on there", study.extended),
             ("an agent that is stopped gives its trial back", study.agent_stopped),
             ("Ctrl-C ends the trial on the testbed", study.interrupt),
             ("failures have the reasons that they have here", study.failures_come_home),

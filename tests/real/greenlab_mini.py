@@ -52,7 +52,7 @@ class Mini:
             text = file.read()
         for key, new in (("executor", rig.executor(heartbeat="200ms", reply="5s", lost_after="60s")),
                          ("phases", "{warmup: 200ms, idle: 200ms, cooldown: 200ms}"),
-                         ("gates", "{cpu_thief: 1, steal_time: 1}")):
+                         ("gates", "{cpu_thief: 1, steal_time: 1, send_lag: 1}")):
             text, n = re.subn(r"(?m)^%s:.*$" % key, "%s: %s" % (key, new), text)
             check(n == 1, "the example states its " + key)
         rig.write("study.yaml", text)
