@@ -63,6 +63,18 @@ static size_t column_of(const struct split *s, enum pji_stage part)
     return j;
 }
 
+/* Of tile i; one that lasts no time has none of its own, but a delay of its neighbours may give it
+ * some in the readings: that is the next tile's, or at the end the last one's. */
+static size_t column_at(const struct split *s, size_t i)
+{
+    size_t j = s->p;
+    for (size_t k = i; k < s->spans->n && j == s->p; k++)
+        j = column_of(s, s->spans->tiles[k].part);
+    for (size_t k = i; k-- > 0 && j == s->p;)
+        j = column_of(s, s->spans->tiles[k].part);
+    return j;
+}
+
 static void fill_times(struct split *s, struct delay delay)
 {
     const struct pji_steps *steps = &s->steps;
@@ -71,7 +83,7 @@ static void fill_times(struct split *s, struct delay delay)
     size_t k = 0;
     for (size_t i = 0; i < s->spans->n; i++) {
         int64_t to_ns = tile_ns(s->spans, i + 1, delay);
-        size_t j = column_of(s, s->spans->tiles[i].part);
+        size_t j = column_at(s, i);
         while (from_ns < to_ns && k < steps->n) {
             int64_t end_ns = steps->t_ns[k + 1] < to_ns ? steps->t_ns[k + 1] : to_ns;
             *pji_matrix_at(&s->x, k, j) += pji_s_from_ns(end_ns - from_ns);

@@ -77,7 +77,10 @@ class Mini:
                     states = []
             if states.count("done") >= number and "running" in states:
                 return
-            check(process.poll() is None and time.monotonic() < end, "no trial runs: %s" % states)
+            if process.poll() is not None or time.monotonic() > end:
+                process.kill()
+                raise Failed("no trial runs: %s\n%s%s" % (states, self.rig.finish(process)[1],
+                                                          self.rig.agent_words()))
             time.sleep(0.05)
 
     def cut_off(self):

@@ -238,6 +238,30 @@ static void what_the_readings_cannot_tell_is_missing(void **state)
     unmake(&run);
 }
 
+/* Requests that fill the window leave no time between and after them, but a delay of the readings
+ * does: the parts still add up (and nothing is written beside the columns: the sanitizers look). */
+static void requests_may_fill_the_window(void **state)
+{
+    (void)state;
+    static const struct shape shapes[] = {{1, 900, 1500, 0, 0, 0, 0, false},
+                                          {3, 400, 700, 0.2, 0, 0.1, 0, false}};
+    struct pji_prng rng;
+    struct run run;
+    struct pj_energy parts[PJI_STAGES], whole;
+    pji_prng_init(&rng, 7, "full");
+    for (size_t i = 0; i < 40; i++) {
+        make(&run, &shapes[i % 2], &rng);
+        split(&run, (enum sensor)(i % SENSORS), &rng, parts, &whole);
+        unmake(&run);
+        if (parts[PJI_STAGE_PREFILL].origin == PJ_ORIGIN_MISSING)
+            continue;
+        double sum_j = 0;
+        for (size_t k = 0; k < PJI_STAGES; k++)
+            sum_j += parts[k].origin != PJ_ORIGIN_MISSING ? parts[k].value_j : 0;
+        assert_true(fabs(sum_j - whole.value_j) < 1e-6 * whole.value_j);
+    }
+}
+
 /* ---- spans ---- */
 
 static struct pji_request_record record(int64_t sent_ms, int64_t first_ms, int64_t end_ms,
@@ -316,6 +340,7 @@ int main(void)
         cmocka_unit_test(intervals_cover),
         cmocka_unit_test(agrees_with_two_passes),
         cmocka_unit_test(what_the_readings_cannot_tell_is_missing),
+        cmocka_unit_test(requests_may_fill_the_window),
     };
     return cmocka_run_group_tests_name("split", tests, NULL, NULL);
 }
