@@ -396,7 +396,11 @@ static pj_status model_facts(struct llamacpp *l, pji_fact_fn *fn, void *context,
         rc = pji_fact(fn, context, "model.sha256", hex, err);
     if (rc == PJ_OK)
         rc = number_fact(fn, context, "model.size_b", size_b, err);
-    return rc;
+    const char *template = text_of(l->props, "chat_template");
+    if (rc != PJ_OK || template == NULL || template[0] == '\0')
+        return rc;
+    rc = pji_sha256_bytes(template, strlen(template), hex, err);
+    return rc == PJ_OK ? pji_fact(fn, context, "model.chat_template_sha256", hex, err) : rc;
 }
 
 static pj_status llamacpp_facts(void *state, pji_fact_fn *fn, void *context, struct pj_error *err)

@@ -16,7 +16,9 @@
 
 #include "core/str.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,29 +255,64 @@ static int vllm_alive_fd(void *state)
     return v->server.keeper.engine_pidfd;
 }
 
-/* What decides the work of a model in a folder; its weights may be hundreds of GB and are named by
- * the digest of their index where there is one. */
+static pj_status file_fact(struct vllm *v, const char *file, const char *key, pji_fact_fn *fn,
+                           void *context, struct pj_error *err)
+{
+    char hex[PJI_SHA256_HEX];
+    int64_t size_b = 0;
+    struct pj_error ignored = {0};
+    struct pji_str path = {0};
+    pj_status rc = PJ_OK;
+    pji_str_addf(&path, "%s/%s", pji_str_text(&v->model), file);
+    if (access(pji_str_text(&path), R_OK) == 0 &&
+        pji_digest_cached(v->server.env.digests, pji_str_text(&path), hex, &size_b, &ignored) ==
+            PJ_OK)
+        rc = pji_fact(fn, context, key, hex, err);
+    pji_str_fini(&path);
+    return rc;
+}
+
+static bool is_weights(const char *name)
+{
+    static const char *const ends[] = {".safetensors", ".bin", ".gguf", ".pt"};
+    size_t len = strlen(name);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (len > strlen(ends[i]) && strcmp(name + len - strlen(ends[i]), ends[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Each file of the weights, read once in a run. */
+static pj_status weights_facts(struct vllm *v, pji_fact_fn *fn, void *context, struct pj_error *err)
+{
+    DIR *dir = opendir(pji_str_text(&v->model));
+    pj_status rc = PJ_OK;
+    if (dir == NULL)
+        return PJ_OK;
+    for (struct dirent *entry = readdir(dir); entry != NULL && rc == PJ_OK; entry = readdir(dir)) {
+        char key[NAME_MAX + 32];
+        snprintf(key, sizeof key, "model.file.%s.sha256", entry->d_name);
+        if (is_weights(entry->d_name))
+            rc = file_fact(v, entry->d_name, key, fn, context, err);
+    }
+    closedir(dir);
+    return rc;
+}
+
+/* What decides the work of a model in a folder. */
 static pj_status folder_facts(struct vllm *v, pji_fact_fn *fn, void *context, struct pj_error *err)
 {
     static const struct {
         const char *file, *key;
     } files[] = {{"config.json", "model.config_sha256"},
                  {"model.safetensors.index.json", "model.index_sha256"},
-                 {"tokenizer.json", "model.tokenizer_sha256"}};
+                 {"tokenizer.json", "model.tokenizer_sha256"},
+                 {"tokenizer_config.json", "model.tokenizer_config_sha256"},
+                 {"chat_template.jinja", "model.chat_template_sha256"}};
     pj_status rc = PJ_OK;
-    for (size_t i = 0; i < sizeof files / sizeof files[0] && rc == PJ_OK; i++) {
-        char hex[PJI_SHA256_HEX];
-        int64_t size_b = 0;
-        struct pj_error ignored = {0};
-        struct pji_str path = {0};
-        pji_str_addf(&path, "%s/%s", pji_str_text(&v->model), files[i].file);
-        if (access(pji_str_text(&path), R_OK) == 0 &&
-            pji_digest_cached(v->server.env.digests, pji_str_text(&path), hex, &size_b, &ignored) ==
-                PJ_OK)
-            rc = pji_fact(fn, context, files[i].key, hex, err);
-        pji_str_fini(&path);
-    }
-    return rc;
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && rc == PJ_OK; i++)
+        rc = file_fact(v, files[i].file, files[i].key, fn, context, err);
+    return rc == PJ_OK ? weights_facts(v, fn, context, err) : rc;
 }
 
 static pj_status vllm_facts(void *state, pji_fact_fn *fn, void *context, struct pj_error *err)

@@ -27,6 +27,19 @@ static void put(struct writer *w, const char *key, const char *value)
         w->status = w->fn(w->context, key, value, w->err);
 }
 
+/* `source` is where it is looked for. */
+static void put_or_say(struct writer *w, const char *key, const char *value, const char *source)
+{
+    char missing[64], reason[160];
+    if (value[0] != '\0') {
+        put(w, key, value);
+        return;
+    }
+    snprintf(missing, sizeof missing, "%s.missing", key);
+    snprintf(reason, sizeof reason, "%s does not tell", source);
+    put(w, missing, reason);
+}
+
 /* First line of a small file without its newline; "" when it cannot be read. */
 static void first_line(const char *path, char *text, size_t size)
 {
@@ -84,24 +97,25 @@ static void put_cpu(struct writer *w)
 {
     char text[256];
     field("/proc/cpuinfo", "model name", ':', text, sizeof text);
-    put(w, "machine.cpu_model", text);
+    put_or_say(w, "machine.cpu_model", text, "/proc/cpuinfo");
     int sockets = count_sockets();
-    if (sockets > 0) {
-        snprintf(text, sizeof text, "%d", sockets);
-        put(w, "machine.sockets", text);
-    }
+    snprintf(text, sizeof text, "%d", sockets);
+    put_or_say(w, "machine.sockets", sockets > 0 ? text : "", "/proc/cpuinfo");
     snprintf(text, sizeof text, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
     put(w, "machine.threads_online", text);
     first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", text, sizeof text);
-    put(w, "machine.governor", text);
+    put_or_say(w, "machine.governor", text,
+               "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
 }
 
 static void put_virtualisation(struct writer *w)
 {
     char flags[4096];
     field("/proc/cpuinfo", "flags", ':', flags, sizeof flags);
-    if (flags[0] == '\0')
+    if (flags[0] == '\0') {
+        put_or_say(w, "machine.virtualisation", "", "/proc/cpuinfo");
         return;
+    }
     char *found = strstr(flags, " hypervisor");
     put(w, "machine.virtualisation", found != NULL ? "virtual machine" : "none seen");
 }
@@ -114,7 +128,7 @@ pj_status pji_manifest_machine(pji_manifest_fn *fn, void *context, struct pj_err
     char sha256[PJI_SHA256_HEX];
     put(&w, "tool.version", "perjoule " PJ_VERSION);
     field("/etc/os-release", "PRETTY_NAME", '=', text, sizeof text);
-    put(&w, "machine.os", text);
+    put_or_say(&w, "machine.os", text, "/etc/os-release");
     if (uname(&names) == 0) {
         put(&w, "machine.kernel", names.release);
         put(&w, "machine.arch", names.machine);
@@ -130,6 +144,6 @@ pj_status pji_manifest_machine(pji_manifest_fn *fn, void *context, struct pj_err
         put(&w, "machine.mem_b", text);
     }
     first_line("/proc/sys/kernel/random/boot_id", text, sizeof text);
-    put(&w, "machine.boot_id", text);
+    put_or_say(&w, "machine.boot_id", text, "/proc/sys/kernel/random/boot_id");
     return w.status;
 }

@@ -6,6 +6,7 @@
 #include "core/units.h"
 #include "lab/design.h"
 #include "lab/internal.h"
+#include "lab/secrets.h"
 #include "platform/durable.h"
 
 #include <stdlib.h>
@@ -422,6 +423,21 @@ void pji_study_fini(struct pji_study *study)
 
 /* ---- entry points ---- */
 
+/* The text is kept with the records: it must hold nothing that is not for their readers. Nothing
+ * else is said of such a file, so that no message repeats the secret. */
+static bool refuse_secrets(struct pji_study *study)
+{
+    struct pji_yaml at = study->doc.root;
+    const char *what = NULL;
+    if (!pji_secret_find(study->text, study->text_len, &at.line, &at.column, &what))
+        return false;
+    pji_study_error(study, &at,
+                    "%s: a study file is kept with its records, so no secret may stand in it; give "
+                    "it in the environment (api_key_env) or in a file (api_key_file)",
+                    what);
+    return true;
+}
+
 pj_status pji_study_parse(struct pji_study *study, const char *text, size_t len, const char *path,
                           struct pj_error *err)
 {
@@ -438,7 +454,8 @@ pj_status pji_study_parse(struct pji_study *study, const char *text, size_t len,
     if (st)
         return st;
     place_empty_values(&study->doc.root);
-    parse_root(study);
+    if (!refuse_secrets(study))
+        parse_root(study);
     return pji_study_report(study, err);
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/array.h"
 #include "core/units.h"
+#include "evidence/manifest.h"
 #include "lab/cores.h"
 #include "lab/metering.h"
 #include "lab/records.h"
@@ -570,6 +571,8 @@ static pj_status commit_records(struct attempt *a)
     if (status == PJ_OK)
         status =
             pji_records_store(a->store, a->id, &a->data, &invalid, &a->out->energy_j, &a->error);
+    if (status == PJ_OK && a->data.has_trace)
+        status = pji_manifest_meter(&a->data.trace.header, put_fact, a, &a->error);
     if (status == PJ_OK && a->out->state == PJI_TRIAL_DONE)
         status = seal(a);
     if (status == PJ_OK && a->out->state == PJI_TRIAL_DONE)

@@ -1,0 +1,73 @@
+/* What counts as a secret in a study file, and what does not. */
+#include "lab/secrets.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void finds(const char *text, size_t at_line, size_t at_column)
+{
+    size_t line = 0, column = 0;
+    const char *what = NULL;
+    if (!pji_secret_find(text, strlen(text), &line, &column, &what))
+        fail_msg("not found: %s", text);
+    if (line != at_line || column != at_column)
+        fail_msg("%s: found at %zu:%zu", text, line, column);
+    assert_non_null(what);
+}
+
+static void passes(const char *text)
+{
+    size_t line, column;
+    const char *what = "";
+    if (pji_secret_find(text, strlen(text), &line, &column, &what))
+        fail_msg("%s: %zu:%zu: %s", text, line, column, what);
+}
+
+static void secrets_are_found(void **state)
+{
+    (void)state;
+    finds("args: [--api-key, abc]", 1, 8);
+    finds("args: [--api-key=abc]", 1, 8);
+    finds("args:\n  - \"--api-key\"\n  - abc\n", 2, 6);
+    finds("a\nb\n# run it with --hf_token x", 3, 15);
+    finds("run: [x, --PASSWORD, y]", 1, 10);
+    finds("base_url: http://me:geheim@host/v1", 1, 15);
+    finds("x: https://:pw@h", 1, 9);
+    finds("headers: 'Authorization: Basic dXNlcjpwYXNz'", 1, 11);
+    finds("-H 'x-api-key: 0123456789'", 1, 5);
+    finds("Bearer 0123456789abcdef", 1, 1);
+    finds("key: sk-proj-0123456789abcdefghij", 1, 6);
+    finds("hf_abcdefghijklmnopqrstuvwxyz", 1, 1);
+    finds("id: AKIAIOSFODNN7EXAMPLE", 1, 5);
+    finds("--api-key", 1, 1);
+}
+
+static void harmless_text_passes(void **state)
+{
+    (void)state;
+    passes("");
+    passes("api_key_env: OPENAI_API_KEY\napi_key_file: /run/key");
+    passes("args: [--api-key-file, /run/key, --max-tokens, '5', --tokens, '9']");
+    passes("base_url: http://127.0.0.1:8000/v1");
+    passes("mail: a@b.c, http://host/path:x@y");
+    passes("prompt: 'The bearer of this letter: authorization is needed.'");
+    passes("model: sk-small, task-0123456789012345678901234567, hf_small");
+    passes("my--token and x--api-key");
+    passes("http://");
+    passes("--");
+    passes("sk-");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(secrets_are_found),
+        cmocka_unit_test(harmless_text_passes),
+    };
+    return cmocka_run_group_tests_name("secrets", tests, NULL, NULL);
+}
