@@ -313,7 +313,16 @@ static double tail_u2(const struct pji_series *s, int64_t end_ns, uint32_t *qual
     return unseen_uj * unseen_uj / 3;
 }
 
-/* Whether the window lies within one step of the readings; clips it where the channel ended. */
+/* How far an edge may lie outside the readings: a step, and where the other edge lies inside them,
+ * a second: what the instrument could have drawn there is in u, from nothing to its highest power.
+ */
+static int64_t reach_ns(int64_t step_ns, bool other_inside)
+{
+    static const int64_t second_ns = 1000000000;
+    return other_inside && step_ns < second_ns ? second_ns : step_ns;
+}
+
+/* Whether the window lies within reach of the readings; clips it where the channel ended. */
 static bool reachable(const struct pji_series *s, int64_t start_ns, int64_t *end_ns,
                       struct pj_energy *out)
 {
@@ -336,10 +345,11 @@ static bool reachable(const struct pji_series *s, int64_t start_ns, int64_t *end
     }
     int64_t first_ns = s->points[0].t_ns;
     first_ns = s->first_seen_ns < first_ns ? s->first_seen_ns : first_ns;
-    if (start_ns < first_ns - step_ns || *end_ns > last_ns + step_ns) {
-        pji_energy_missing(out, start_ns < first_ns - step_ns
-                                    ? "the window begins before the first reading"
-                                    : "the window ends after the last reading");
+    bool early = start_ns < first_ns - reach_ns(step_ns, s->n > 1 && *end_ns >= first_ns);
+    bool late = *end_ns > last_ns + reach_ns(step_ns, s->n > 1 && start_ns <= last_ns);
+    if (early || late) {
+        pji_energy_missing(out, early ? "the window begins before the first reading"
+                                      : "the window ends after the last reading");
         return false;
     }
     return true;

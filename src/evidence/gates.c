@@ -40,8 +40,24 @@ static bool energy_modelled(const struct pji_gate_inputs *in, const struct pji_g
     (void)limits;
     if (in->total->origin != PJ_ORIGIN_MODELLED && in->total->origin != PJ_ORIGIN_CONSTANT)
         return false;
-    pji_str_addf(detail, "the total rests on a model (%s), not on a measurement",
-                 in->total->com_id);
+    if (in->measured_share > 0)
+        pji_str_addf(detail, "a model adds %.0f %% of the total; the rest was measured",
+                     100 * (1 - in->measured_share));
+    else
+        pji_str_addf(detail, "the total rests on a model (%s), not on a measurement",
+                     in->total->com_id);
+    return true;
+}
+
+/* A total without it is another quantity than those of the other windows. */
+static bool instrument_lost(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
+                            struct pji_str *detail)
+{
+    (void)limits;
+    if (in->lost == NULL || in->remote_reason != NULL || in->total->origin == PJ_ORIGIN_MISSING)
+        return false;
+    pji_str_addf(detail, "the total lacks %s, which has no value here: %s", in->lost,
+                 in->lost_reason);
     return true;
 }
 
@@ -318,6 +334,10 @@ static const struct gate gates[] = {
     {{"energy_missing", PJI_GATE_INVALID,
       "No instrument gave a value for the window: there is nothing to compare."},
      energy_missing},
+    {{"instrument_lost", PJI_GATE_INVALID,
+      "An instrument that belongs to the total gave no value for the window: this total is another "
+      "quantity than the others."},
+     instrument_lost},
     {{"sample_gap", PJI_GATE_INVALID,
       "The meter paused longer than 10 sampling intervals (at least 1 s): what happened meanwhile "
       "is unknown."},

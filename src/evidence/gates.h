@@ -83,6 +83,9 @@ struct pji_gate_inputs {
     size_t n_gpus;
     const struct pji_client_state *client; /* NULL: nobody looked */
     const struct pj_energy *total;
+    const char *lost; /* an instrument of the total without a value in this window; NULL: none */
+    const char *lost_reason;
+    double measured_share; /* of a total that a model adds to; 0: nothing of it was measured */
     double
         phase_sum_off_share; /* |sum of the phases - the attempt's total| / total; NaN: unknown */
     const char *unsettled;   /* a steady window was asked for and not found: why; else NULL */

@@ -7,12 +7,14 @@
 #include "core/array.h"
 #include "core/digest.h"
 #include "core/units.h"
+#include "energy/ledger.h"
 #include "lab/client.h"
 #include "lab/latency.h"
 #include "lab/loading.h"
 #include "lab/parts_records.h"
 #include "lab/phase_sum.h"
 #include "lab/program.h"
+#include "lab/request_records.h"
 #include "lab/rest_records.h"
 #include "lab/scores.h"
 #include "lab/stages.h"
@@ -55,7 +57,10 @@ struct writer {
     struct pji_str *gates_failed;
     struct pji_phase_sum sum;
     struct pji_total window; /* of the last window stored */
-    struct pj_energy load;   /* of the phase `load` */
+    bool *wanted;            /* channels of the total when all can be read */
+    char lost[64];           /* one of them without a value in that window, or "" */
+    char lost_reason[PJ_REASON];
+    struct pj_energy load; /* of the phase `load` */
     bool loaded;
     struct pj_error *err;
 };
@@ -122,6 +127,24 @@ static pj_status store_energies(struct writer *w, const char *phase, const char 
     return status == PJ_OK ? store_total(w, phase, task, total) : status;
 }
 
+/* The first instrument of the total that the last window lacks and no other of its domain replaces.
+ */
+static void find_lost(struct writer *w)
+{
+    const struct pji_trace_header *h = &w->data->trace.header;
+    w->lost[0] = '\0';
+    for (size_t i = 0; i < h->n_channels && w->lost[0] == '\0'; i++) {
+        bool replaced = !w->wanted[i] || w->energies[i].origin != PJ_ORIGIN_MISSING;
+        for (size_t k = 0; k < h->n_channels && !replaced; k++)
+            replaced = w->in_total[k] && w->energies[k].origin != PJ_ORIGIN_MISSING &&
+                       strcmp(h->channels[k].domain, h->channels[i].domain) == 0;
+        if (!replaced) {
+            snprintf(w->lost, sizeof w->lost, "%s", h->channels[i].name);
+            snprintf(w->lost_reason, sizeof w->lost_reason, "%s", w->energies[i].reason);
+        }
+    }
+}
+
 /* Energy of one window: every channel and the total. */
 static pj_status store_window(struct writer *w, const char *phase, const char *task,
                               int64_t start_ns, int64_t end_ns, struct pj_energy *total_out)
@@ -131,6 +154,7 @@ static pj_status store_window(struct writer *w, const char *phase, const char *t
     if (w->data->has_trace) {
         pji_trace_window(&w->data->trace, start_ns, end_ns, false, w->energies, w->in_total,
                          &total);
+        find_lost(w);
         status = store_energies(w, phase, task, &total);
     } else {
         pji_energy_missing(&total.energy, "the meter's trace is not complete");
@@ -153,59 +177,6 @@ static double window_utilisation(const struct writer *w, int64_t start_ns, int64
             return pji_series_mean(&trace->series[i], start_ns, end_ns) / 1e6;
     }
     return (double)NAN;
-}
-
-/* ---- requests and answers ---- */
-
-static pj_status store_request(struct writer *w, const struct pji_phase_data *phase, size_t i)
-{
-    const struct pji_request_record *r = &phase->load.records[i];
-    char sha256[PJI_SHA256_HEX] = "";
-    pj_status status = PJ_OK;
-    if (r->text != NULL)
-        status = pji_sha256_bytes(r->text, strlen(r->text), sha256, w->err);
-    struct pji_request_row row = {.phase = phase->name,
-                                  .task = task_name(phase),
-                                  .sequence = (int64_t)i,
-                                  .stream = r->stream,
-                                  .item = phase->run.specs[r->spec].item,
-                                  .scheduled_ns = r->scheduled_ns,
-                                  .sent_ns = r->sent_ns,
-                                  .first_token_ns = r->first_token_ns,
-                                  .last_token_ns = r->last_token_ns,
-                                  .prompt_tokens = r->prompt_tokens,
-                                  .cached_tokens = r->cached_tokens,
-                                  .output_tokens = r->output_tokens,
-                                  .finish = r->finish,
-                                  .text_sha256 = sha256,
-                                  .text = r->text,
-                                  .error = r->error != NULL ? r->error : "",
-                                  .token_ns = r->token_ns,
-                                  .n_tokens = r->n_tokens};
-    return status == PJ_OK ? pji_store_add_request(w->store, w->attempt, &row, w->err) : status;
-}
-
-static pj_status store_answer(struct writer *w, const struct pji_phase_data *phase, size_t i,
-                              struct pji_scores *scores)
-{
-    const struct pji_workload_task *task = phase->run.task;
-    const struct pji_request_record *r = &phase->load.records[i];
-    struct pji_scored scored = {0};
-    if (task->spec->gold == NULL)
-        return PJ_OK;
-    const struct pji_item *item = &task->items.items[phase->run.items[r->spec]];
-    pj_status status = pji_scores_add(scores, task, item, r, &scored, w->err);
-    if (status == PJ_OK) {
-        struct pji_answer_row row = {.task = task->spec->name,
-                                     .item = item->id,
-                                     .answer = scored.answer,
-                                     .gold = item->gold,
-                                     .parsable = scored.parsable,
-                                     .correct = scored.correct};
-        status = pji_store_add_answer(w->store, w->attempt, &row, w->err);
-    }
-    pji_scored_fini(&scored);
-    return status;
 }
 
 /* ---- derived figures ---- */
@@ -396,6 +367,13 @@ static pj_status on_gate(void *context, const struct pji_gate_def *gate, const c
     return pji_store_add_gate(w->store, w->attempt, &row, err);
 }
 
+static double measured_share(const struct pji_total *t)
+{
+    return t->measured.origin != PJ_ORIGIN_MISSING && t->energy.value_j > 0
+               ? t->measured.value_j / t->energy.value_j
+               : 0;
+}
+
 static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phase,
                              const struct pj_energy *energy, const struct pji_parts *parts,
                              const struct pji_latency *f)
@@ -428,6 +406,9 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
         .n_gpus = phase->around.n_gpus,
         .client = &client,
         .total = energy,
+        .lost = w->lost[0] != '\0' ? w->lost : NULL,
+        .lost_reason = w->lost_reason,
+        .measured_share = measured_share(&w->window),
         .phase_sum_off_share = w->sum.off_share,
         .unsettled = parts->asked && !parts->settled ? parts->detail : NULL,
         .cooldown_timeout = w->data->cooldown_detail[0] != '\0' ? w->data->cooldown_detail : NULL,
@@ -457,9 +438,9 @@ static pj_status store_one(struct writer *w, const struct pji_phase_data *phase,
         status = pji_latency_add(&f->steady, r, &run->load.slo, run->fixed_length, run->max_tokens,
                                  w->err);
     if (status == PJ_OK)
-        status = store_request(w, phase, i);
+        status = pji_request_store(w->store, w->attempt, phase, i, w->err);
     if (status == PJ_OK && strcmp(phase->name, "measure") == 0)
-        status = store_answer(w, phase, i, scores);
+        status = pji_answer_store(w->store, w->attempt, phase, i, scores, w->err);
     if (steady || !parts->asked)
         f->correct += scores->correct - correct;
     return status;
@@ -672,7 +653,11 @@ pj_status pji_records_store(struct pji_store *store, int64_t attempt,
     *energy_j = (double)NAN;
     w.energies = pji_zalloc(n + 1, sizeof *w.energies, err);
     w.in_total = pji_zalloc(n + 1, sizeof *w.in_total, err);
-    pj_status status = w.energies != NULL && w.in_total != NULL ? PJ_OK : PJ_ENOMEM;
+    w.wanted = pji_zalloc(n + 1, sizeof *w.wanted, err);
+    pj_status status =
+        w.energies != NULL && w.in_total != NULL && w.wanted != NULL ? PJ_OK : PJ_ENOMEM;
+    if (status == PJ_OK && n > 0)
+        pji_ledger_cover(data->trace.header.channels, n, false, w.wanted);
     bool whole = data->has_trace && data->end_ns > data->start_ns;
     w.sum.off_share = (double)NAN;
     if (status == PJ_OK && whole)
@@ -693,5 +678,6 @@ pj_status pji_records_store(struct pji_store *store, int64_t attempt,
     pji_phase_sum_fini(&w.sum);
     free(w.energies);
     free(w.in_total);
+    free(w.wanted);
     return status;
 }

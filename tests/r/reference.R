@@ -110,7 +110,7 @@ run_correlate <- function(c, d) {
   group(c$id, "correlation", "rank", {
     v <- each(parts, function(z) {
       k <- correl(z[[c$response]], z[[c$correlate]])
-      if (abs(k$pearson_r) > 1 - 1e-9) k[c("pearson_t", "pearson_p")] <- NULL   # 1 - r^2 has no digits left
+      if (abs(k$pearson_r) > 1 - 1e-6) k[c("pearson_t", "pearson_p")] <- NULL   # 1 - r^2 has no digits left
       if (abs(k$spearman_rho) > 1 - 1e-12) k["spearman_t_p"] <- NULL
       k })
     if (length(v) == length(parts) && length(v) > 1) { a <- p.adjust(vapply(v, function(z) z$spearman_t_p, 0), "BH"); for (i in seq_along(v)) v[[i]]$spearman_t_p_bh <- a[[i]] }

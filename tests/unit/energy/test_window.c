@@ -158,10 +158,19 @@ static void outside_the_readings(void **state)
     e = window(&s, 1000 * MS, 2050 * MS);
     assert_near(e.value_j, 315, 1e-9);
     assert_int_equal(e.quality, PJ_QUALITY_EDGE);
-    e = window(&s, -101 * MS, 1000 * MS);
+    /* farther than a step, up to a second, when the other edge lies inside */
+    double near_j = e.u_ind_j;
+    e = window(&s, 1000 * MS, 2400 * MS);
+    assert_near(e.value_j, 420, 1e-9);
+    assert_int_equal(e.quality, PJ_QUALITY_EDGE);
+    assert_true(e.u_ind_j > 6 * near_j);
+    e = window(&s, -1001 * MS, 2000 * MS);
     assert_int_equal(e.origin, PJ_ORIGIN_MISSING);
     assert_non_null(strstr(e.reason, "before the first"));
-    e = window(&s, 1000 * MS, 2101 * MS);
+    e = window(&s, 0, 3001 * MS);
+    assert_int_equal(e.origin, PJ_ORIGIN_MISSING);
+    assert_non_null(strstr(e.reason, "after the last"));
+    e = window(&s, 2001 * MS, 2101 * MS);
     assert_int_equal(e.origin, PJ_ORIGIN_MISSING);
     assert_non_null(strstr(e.reason, "after the last"));
     e = window(&s, INT64_MIN, INT64_MAX);

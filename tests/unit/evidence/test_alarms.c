@@ -38,6 +38,7 @@ struct fault {
 
 static const struct fault faults[] = {
     {"no instrument", "energy_missing"},
+    {"one instrument gone", "instrument_lost"},
     {"meter paused", "sample_gap"},
     {"counter wrapped twice", "counter_ambiguous"},
     {"requests failed", "request_errors"},
@@ -288,6 +289,8 @@ static void judge(struct world *w, struct fired *fired)
         pji_gpu_idle_find(&client.gpu, &trace, gpus, 1, &waits, 1, start_ns, end_ns, NULL), PJ_OK);
     if (is(w, "no instrument"))
         pji_energy_missing(&total, "nothing was read");
+    in.lost = is(w, "one instrument gone") ? "nvml:0:power" : NULL;
+    in.lost_reason = "the instrument ended before the window (ENODEV)";
     if (is(w, "counter wrapped twice"))
         total.quality = PJ_QUALITY_AMBIGUOUS;
     if (is(w, "meter paused"))

@@ -323,6 +323,10 @@ static void energies_fire_by_what_they_are(void **state)
     check(&in, "counter_ambiguous ");
     energy.quality = PJ_QUALITY_PARTIAL;
     check(&in, "energy_partial ");
+    energy = good_energy;
+    in.lost = "nvml:0:power";
+    in.lost_reason = "gone";
+    check(&in, "instrument_lost ");
     energy = (struct pj_energy){.origin = PJ_ORIGIN_MISSING, .reason = "no instrument"};
     check(&in, "energy_missing ");
     in.remote_reason = "not measured here";

@@ -112,7 +112,25 @@ static void store_and_see(struct pji_trial_data *data, struct seen *seen)
     temp_close(dir);
 }
 
-static void make(struct pji_trial_data *data)
+/* The same beside a GPU whose driver goes away at 2 s. */
+static const char torn_text[] =
+    "{\"type\":\"header\",\"format\":\"perjoule-trace\",\"version\":1,\"tool\":\"test\",\"t_ns\":0,"
+    "\"wall_ns\":0,\"interval_ns\":1000000000,\"channels\":[{\"name\":\"rapl:package-0\","
+    "\"source\":\"rapl_powercap\",\"domain\":\"package-0\",\"parent\":\"machine\","
+    "\"domain_kind\":\"package\",\"kind\":\"counter\",\"role\":\"energy\",\"unit\":\"uJ\","
+    "\"origin\":\"counter\",\"modulus\":0,\"refresh_ns\":1000000,\"quantum\":1,\"companion\":-1,"
+    "\"com_id\":\"rapl\"},{\"name\":\"nvml:0:energy\",\"source\":\"nvml\",\"domain\":\"gpu-0\","
+    "\"parent\":\"machine\",\"domain_kind\":\"gpu\",\"kind\":\"counter\",\"role\":\"energy\","
+    "\"unit\":\"uJ\",\"origin\":\"counter\",\"modulus\":0,\"refresh_ns\":1000000,\"quantum\":1,"
+    "\"companion\":-1,\"com_id\":\"nvml\"}],\"missing\":[]}\n"
+    "{\"t_ns\":500000000,\"r\":[[0,0],[1,0]]}\n{\"t_ns\":900000000,\"r\":[[0,1000000],[1,90000000]]"
+    "}\n"
+    "{\"t_ns\":2000000000,\"r\":[[0,11000000]]}\n"
+    "{\"t_ns\":3000000000,\"r\":[[0,21000000]]}\n{\"t_ns\":4000000000,\"r\":[[0,31000000]]}\n"
+    "{\"t_ns\":5000000000,\"r\":[[0,41000000]]}\n"
+    "{\"type\":\"footer\",\"t_ns\":5000000000,\"samples\":6,\"late_ticks\":0,\"own_cpu_s\":0}\n";
+
+static void make_of(struct pji_trial_data *data, const char *text)
 {
     struct pji_trace_reader *reader = NULL;
     *data = (struct pji_trial_data){.interval_ns = 1000000000,
@@ -121,7 +139,7 @@ static void make(struct pji_trial_data *data)
                                     .end_ns = 5000000000};
     struct pji_trace_visitor visitor = pji_trace_builder(&data->trace);
     assert_int_equal(pji_trace_reader_new(&reader, "t", &visitor, NULL), PJ_OK);
-    assert_int_equal(pji_trace_reader_feed(reader, trace_text, sizeof trace_text - 1, NULL), PJ_OK);
+    assert_int_equal(pji_trace_reader_feed(reader, text, strlen(text), NULL), PJ_OK);
     assert_int_equal(pji_trace_reader_end(reader, NULL, NULL, NULL), PJ_OK);
     pji_trace_reader_free(reader);
     data->has_trace = true;
@@ -131,6 +149,23 @@ static void make(struct pji_trial_data *data)
         phase->start_ns = 2000000000;
         phase->end_ns = 4000000000;
     }
+}
+
+static void make(struct pji_trial_data *data)
+{
+    make_of(data, trace_text);
+}
+
+/* What the processors drew alone is no figure beside trials that have the GPU's part. */
+static void a_total_that_lost_an_instrument_is_invalid(void **state)
+{
+    (void)state;
+    struct pji_trial_data data;
+    struct seen seen;
+    make_of(&data, torn_text);
+    store_and_see(&data, &seen);
+    assert_non_null(strstr(seen.gates, "instrument_lost"));
+    pji_trial_data_fini(&data);
 }
 
 static void a_window_has_its_energy(void **state)
@@ -202,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_window_has_its_energy),
+        cmocka_unit_test(a_total_that_lost_an_instrument_is_invalid),
         cmocka_unit_test(an_engine_elsewhere_is_not_measured_here),
         cmocka_unit_test(without_a_trace_energies_are_missing),
         cmocka_unit_test(a_phase_that_never_began_leaves_nothing),
