@@ -142,7 +142,7 @@ static pj_status add(const struct concluding *c, const char *name, const json_t 
     if (n == 0 || (method_of(c->adjustment) == PJI_ADJUST_NONE && !contrasts))
         return PJ_OK;
     struct members m = {pji_zalloc(n, sizeof *m.name, c->err),
-                        pji_zalloc(n, sizeof *m.pair, c->err), pji_zalloc(n, sizeof *m.p, c->err),
+                        pji_zalloc(n, sizeof(void *), c->err), pji_zalloc(n, sizeof *m.p, c->err),
                         pji_zalloc(n, sizeof *m.adjusted, c->err), 0};
     pj_status rc = m.name && m.pair && m.p && m.adjusted ? PJ_OK : PJ_ENOMEM;
     json_t *into = json_object();

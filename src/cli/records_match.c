@@ -178,7 +178,7 @@ static pj_status compare_row(const struct pji_match *m, const struct row *stored
 {
     pj_status status = PJ_OK;
     for (size_t i = 0; i < stored->n && status == PJ_OK; i++) {
-        char a[PJI_NUM_TEXT], b[PJI_NUM_TEXT];
+        char a[PJI_NUM_TEXT] = "", b[PJI_NUM_TEXT] = "";
         m->checked->numbers += isnan(stored->value[i]) ? 0 : 1;
         if (same(stored->value[i], again->value[i], kind->tolerance))
             continue;
