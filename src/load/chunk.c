@@ -29,6 +29,11 @@ static void read_text(struct reader *r, struct pji_str *out)
 static void read_short(struct reader *r, char *out, size_t size)
 {
     struct pji_str copy = {0};
+    out[0] = '\0';
+    if (pji_scan_peek(&r->scan) != '"') { /* null, nearly always */
+        pji_scan_skip(&r->scan);
+        return;
+    }
     read_text(r, &copy);
     snprintf(out, size, "%s", pji_str_text(&copy));
     pji_str_fini(&copy);
@@ -83,7 +88,7 @@ static void read_choice(struct reader *r)
         else
             pji_scan_skip(&r->scan);
     }
-    if (index != 0) {
+    if (index > 0) {
         cut_back(r->text, text_len);
         cut_back(r->reasoning, reasoning_len);
     } else if (finish[0]) {
@@ -164,7 +169,9 @@ static void read_root(struct reader *r)
 {
     struct pji_slice key;
     struct pji_chunk *chunk = r->chunk;
-    char object[16] = "", message[sizeof chunk->error] = "";
+    struct pji_slice object = {"", 0};
+    char message[sizeof chunk->error];
+    message[0] = '\0';
     if (!pji_scan_enter(&r->scan, '{'))
         return;
     while (pji_scan_member(&r->scan, &key)) {
@@ -177,13 +184,13 @@ static void read_root(struct reader *r)
         else if (pji_slice_is(key, "message") || pji_slice_is(key, "detail"))
             read_short(r, message, sizeof message);
         else if (pji_slice_is(key, "object") && pji_scan_peek(&r->scan) == '"')
-            read_short(r, object, sizeof object);
+            (void)pji_scan_string(&r->scan, &object);
         else
             pji_scan_skip(&r->scan);
     }
-    if (strcmp(object, "error") == 0)
+    if (pji_slice_is(object, "error"))
         chunk->has_error = true;
-    if (!chunk->error[0])
+    if (!chunk->error[0] && message[0])
         memcpy(chunk->error, message, sizeof message);
 }
 
@@ -191,7 +198,9 @@ pj_status pji_chunk_parse(const char *json, size_t len, struct pji_str *text,
                           struct pji_str *reasoning, struct pji_chunk *chunk, struct pj_error *err)
 {
     struct reader r = {.text = text, .reasoning = reasoning, .chunk = chunk};
-    *chunk = (struct pji_chunk){.prompt_tokens = -1, .cached_tokens = -1, .output_tokens = -1};
+    chunk->has_usage = chunk->has_error = false;
+    chunk->prompt_tokens = chunk->cached_tokens = chunk->output_tokens = -1;
+    chunk->finish[0] = chunk->error[0] = '\0'; /* a stream is thousands of these */
     pji_scan_init(&r.scan, json, len);
     read_root(&r);
     if (!pji_scan_end(&r.scan))

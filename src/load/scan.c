@@ -15,13 +15,6 @@ static bool fail(struct pji_scan *s)
     return false;
 }
 
-char pji_scan_peek(struct pji_scan *s)
-{
-    while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r' || *s->p == '\t'))
-        s->p++;
-    return s->p < s->end ? *s->p : '\0';
-}
-
 static bool take(struct pji_scan *s, char c)
 {
     if (pji_scan_peek(s) != c)
@@ -91,16 +84,18 @@ bool pji_scan_string(struct pji_scan *s, struct pji_slice *out)
     if (!take(s, '"'))
         return false;
     out->p = s->p;
-    while (s->p < s->end && *s->p != '"') {
-        if ((unsigned char)*s->p < 0x20)
+    for (;;) {
+        const char *p = s->p, *end = s->end; /* in registers: most bytes are plain */
+        while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\')
+            p++;
+        s->p = p;
+        if (p >= end || (unsigned char)*p < 0x20)
             return fail(s);
-        if (*s->p != '\\')
-            s->p++;
-        else if (!take_escape(s))
+        if (*p == '"')
+            break;
+        if (!take_escape(s))
             return fail(s);
     }
-    if (s->p >= s->end)
-        return fail(s);
     out->n = (size_t)(s->p - out->p);
     s->p++;
     return true;
@@ -208,12 +203,6 @@ bool pji_scan_end(struct pji_scan *s)
     if (pji_scan_peek(s) != '\0' || s->p < s->end || s->depth != 0)
         (void)fail(s);
     return !s->bad;
-}
-
-bool pji_slice_is(struct pji_slice slice, const char *text)
-{
-    size_t n = strlen(text);
-    return slice.n == n && memcmp(slice.p, text, n) == 0;
 }
 
 size_t pji_utf8_length(const char *text, size_t n)

@@ -15,6 +15,7 @@
 #include "core/str.h"
 
 #include <stdint.h>
+#include <string.h>
 
 enum { PJI_SCAN_DEPTH = 128 };
 
@@ -32,7 +33,12 @@ struct pji_slice {
 
 void pji_scan_init(struct pji_scan *s, const char *json, size_t len);
 /* First byte of the next value ('{', '[', '"', 't', 'f', 'n', '-', '0'…'9'), 0: none. */
-char pji_scan_peek(struct pji_scan *s);
+static inline char pji_scan_peek(struct pji_scan *s)
+{
+    while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r' || *s->p == '\t'))
+        s->p++;
+    return s->p < s->end ? *s->p : '\0';
+}
 bool pji_scan_enter(struct pji_scan *s, char open);              /* '{' or '[' */
 bool pji_scan_member(struct pji_scan *s, struct pji_slice *key); /* false: the object ended */
 bool pji_scan_element(struct pji_scan *s);                       /* false: the array ended */
@@ -42,7 +48,12 @@ int64_t pji_scan_count(struct pji_scan *s);
 void pji_scan_skip(struct pji_scan *s);
 bool pji_scan_end(struct pji_scan *s); /* nothing but white space follows, and all was well */
 
-bool pji_slice_is(struct pji_slice slice, const char *text);
+/* Inline: the names are literals, whose lengths the compiler knows. */
+static inline bool pji_slice_is(struct pji_slice slice, const char *text)
+{
+    size_t n = strlen(text);
+    return slice.n == n && memcmp(slice.p, text, n) == 0;
+}
 /* Appends the text that a string stands for, as UTF-8; U+0000 and lone surrogates become U+FFFD.
  * False: not UTF-8. */
 bool pji_slice_decode(struct pji_slice slice, struct pji_str *out);
