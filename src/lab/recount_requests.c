@@ -72,6 +72,23 @@ static pj_status replace_times(struct pji_request_record *r, const json_t *times
     return PJ_OK;
 }
 
+/* What a program's answer counted: the database keeps the sums alone. */
+static pj_status replace_counts(struct pji_request_record *r, json_t *counts, struct pj_error *err)
+{
+    size_t n = json_object_size(counts);
+    free(r->counts);
+    r->n_counts = 0;
+    r->counts = n > 0 ? pji_zalloc(n, sizeof *r->counts, err) : NULL;
+    if (n > 0 && r->counts == NULL)
+        return PJ_ENOMEM;
+    for (void *i = json_object_iter(counts); i != NULL; i = json_object_iter_next(counts, i)) {
+        struct pji_count *count = &r->counts[r->n_counts++];
+        snprintf(count->name, sizeof count->name, "%s", json_object_iter_key(i));
+        count->value = json_number_value(json_object_iter_value(i));
+    }
+    return PJ_OK;
+}
+
 static pj_status replace(struct pji_request_record *r, const json_t *o, struct pj_error *err)
 {
     const char *finish = text_at(o, "finish");
@@ -88,7 +105,9 @@ static pj_status replace(struct pji_request_record *r, const json_t *o, struct p
     pj_status status = replace_text(&r->text, text_at(o, "text"), err);
     if (status == PJ_OK)
         status = replace_text(&r->error, text_at(o, "error"), err);
-    return status == PJ_OK ? replace_times(r, json_object_get(o, "token_ns"), err) : status;
+    if (status == PJ_OK)
+        status = replace_times(r, json_object_get(o, "token_ns"), err);
+    return status == PJ_OK ? replace_counts(r, json_object_get(o, "counts"), err) : status;
 }
 
 static pj_status note(const struct spooled *s, const char *what, struct pj_error *err)
@@ -102,6 +121,13 @@ static pj_status note(const struct spooled *s, const char *what, struct pj_error
     return status;
 }
 
+/* A warm-up goes over its requests until its time is over; the database has the last pass. */
+static bool is_earlier_pass(const struct pji_phase_data *phase, size_t spec, const json_t *o)
+{
+    return strcmp(phase->name, "warmup") == 0 &&
+           phase->load.records[spec].sent_ns != number(o, "sent_ns", 0);
+}
+
 static pj_status take_line(struct spooled *s, const json_t *o, struct pj_error *err)
 {
     size_t i = phase_of(s->w, o);
@@ -112,6 +138,8 @@ static pj_status take_line(struct spooled *s, const json_t *o, struct pj_error *
         return note(s, "this request is not in the database", err);
     if (item == NULL || strcmp(item, phase->run.specs[spec].item) != 0)
         return note(s, "the database names another item", err);
+    if (is_earlier_pass(phase, (size_t)spec, o))
+        return PJ_OK;
     s->seen[i][spec] = true;
     return replace(&phase->load.records[spec], o, err);
 }

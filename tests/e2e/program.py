@@ -141,7 +141,9 @@ def example(bench):
     codes = {row[0] for row in query(out, "SELECT DISTINCT code FROM gate")}
     check("token_unknown" not in codes, "a program need not count tokens: %r" % codes)
     bench.run("report", out, want=None)  # 3 where only a model measures
-    bench.run("verify", os.path.join(out, "report", "report.html"), out)
+    said = bench.run("verify", os.path.join(out, "report", "report.html"), out).stdout.decode()
+    check("numbers of 6 trials made again" in said and "count_pixel" not in said,
+          "counts are not made again from requests.jsonl: " + said)
 
 
 def records_hold_the_counts(bench):
