@@ -182,8 +182,10 @@ pj_status pji_by_power(const struct pji_by *by, double alpha, double power, json
     struct request request = {.alpha = alpha, .sought = power};
     json_t *pairs = NULL;
     pj_status rc = each_pair(by, "power", detectable, &request, &pairs, omitted, err);
-    if (rc)
+    if (rc) {
+        json_decref(pairs);
         return rc;
+    }
     *out = json_object();
     pji_put(*out, "alpha", alpha);
     pji_put(*out, "power", power);

@@ -113,7 +113,7 @@ static pj_status means(const struct context *c, json_t *into, struct pj_error *e
     struct pji_str name = {0};
     pj_status rc = PJ_OK;
     for (size_t i = 0; rc >= 0 && i < rows->rows; i++) {
-        struct pji_estimate e;
+        struct pji_estimate e = {.estimate = (double)NAN};
         for (size_t j = 0; j < rows->cols; j++)
             l[j] = pji_matrix_get(rows, i, j);
         pji_str_clear(&name);

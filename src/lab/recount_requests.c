@@ -81,7 +81,9 @@ static pj_status replace_counts(struct pji_request_record *r, json_t *counts, st
     r->counts = n > 0 ? pji_zalloc(n, sizeof *r->counts, err) : NULL;
     if (n > 0 && r->counts == NULL)
         return PJ_ENOMEM;
-    for (void *i = json_object_iter(counts); i != NULL; i = json_object_iter_next(counts, i)) {
+    void *i = json_object_iter(counts);
+    for (; i != NULL && r->counts != NULL && r->n_counts < n;
+         i = json_object_iter_next(counts, i)) {
         struct pji_count *count = &r->counts[r->n_counts++];
         snprintf(count->name, sizeof count->name, "%s", json_object_iter_key(i));
         count->value = json_number_value(json_object_iter_value(i));

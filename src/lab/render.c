@@ -97,7 +97,7 @@ void pji_render(struct pji_rendered *rendered, const struct pji_endpoint *endpoi
                 const struct pji_request_spec *specs, size_t n)
 {
     struct asking a = {.endpoint = endpoint};
-    const struct pji_request_spec **order = pji_zalloc(n + 1, sizeof(*order), NULL);
+    const struct pji_request_spec **order = pji_zalloc(n + 1, sizeof(void *), NULL);
     size_t len = strlen(endpoint->base_url);
     *rendered = (struct pji_rendered){0};
     if (order == NULL)
@@ -106,7 +106,7 @@ void pji_render(struct pji_rendered *rendered, const struct pji_endpoint *endpoi
     for (size_t i = 0; i < n; i++)
         if (specs[i].api == PJI_API_CHAT)
             order[chats++] = &specs[i];
-    qsort(order, chats, sizeof *order, by_item);
+    qsort(order, chats, sizeof(void *), by_item);
     if (len >= 3 && strcmp(endpoint->base_url + len - 3, "/v1") == 0)
         len -= 3;
     pji_str_addn(&a.root, endpoint->base_url, len);

@@ -166,7 +166,7 @@ static const char *rendered_otherwise(const struct facts *now, const struct fact
         snprintf(items, sizeof items, "%.*s.rendered_items_sha256", (int)(end - key), key);
         const char *ids = value_of(now, items), *old_ids = value_of(then, items);
         if (ids == NULL || old_ids == NULL || strcmp(ids, old_ids) != 0 ||
-            strcmp(now->rows[i].value, old) == 0)
+            now->rows[i].value == NULL || strcmp(now->rows[i].value, old) == 0)
             continue;
         snprintf(task, 128, "%.*s", (int)(end - key - 7), key + 7);
         return task;

@@ -317,7 +317,7 @@ static pj_status try_delays(struct split *s, const struct search *by, struct ave
 static pj_status find_range(struct split *s, struct search by, double *low_ns, double *high_ns,
                             struct pj_error *err)
 {
-    struct average first, others;
+    struct average first = {0}, others = {0};
     by.moved = FIRST;
     pj_status status = try_delays(s, &by, &first, err);
     by.moved = OTHERS;
@@ -548,7 +548,7 @@ static size_t lags_of(const struct split *s)
 static pj_status solve(struct split *s, struct pj_energy parts[PJI_STAGES], struct pj_error *err)
 {
     struct pji_hac fit = {.condition = (double)INFINITY};
-    struct average delays;
+    struct average delays = {0};
     double energy_j[OUT];
     struct terms terms = {0};
     size_t lags = lags_of(s);

@@ -40,6 +40,7 @@ class Case:
         self.process = self.proxy = None
         self.hits = 0
         self.stopped = set()
+        self.stood_still = False
 
     # ---- parts ----
 
@@ -115,17 +116,25 @@ class Case:
             check("resume" in words or "status" in words, "exit code 1: " + words)
             self.process = rig.start("resume", out)
             return True
-        check(code == 0, "exit code %d: %s" % (code, words))
+        # the client lives in the agent: one that was stopped inside a window must not count
+        self.stood_still = code == 3 and self.part == "agent" and self.fault == "SIGSTOP"
+        check(code == 0 or self.stood_still, "exit code %d: %s" % (code, words))
         return False
 
     def after(self, reference, out):
         rig = self.rig
         rig.consistent(out)
-        if reference:
+        if self.stood_still:
+            trials = rig.rows(out, "SELECT state, reason FROM trial")
+            check({state for state, _ in trials} <= {"done", "invalid"} and
+                  all(state == "done" or reason == "host_bound" for state, reason in trials),
+                  "%s" % trials)
+        elif reference:
             rig.same_tables(reference, out)
         attempts = rig.rows(out, "SELECT state, reason, (end_ns - start_ns) / 1e9 FROM attempt")
         for state, reason, dur_s in attempts:
-            check(state == "done" or reason.split(":")[0] in REASONS, "%s(%s)" % (state, reason))
+            check(state == "done" or reason.split(":")[0] in REASONS or
+                  self.stood_still and reason == "host_bound", "%s(%s)" % (state, reason))
             check(dur_s < LONGEST_S, "an attempt that ended %s(%s) took %.1f s" % (state, reason,
                                                                                   dur_s))
         rig.no_orphans()
@@ -208,10 +217,10 @@ def stopped_for_good(options, part):
             "request: 2s, trial: 10s", "request: 500ms, trial: 4s"))
         case.process = rig.start("run", study, "--out", out)
         end = time.monotonic() + 20
-        while not case.pids("stub_server"):
+        # the first one seen may be a question about its options that ends before it is stopped
+        while not case.pids("stub_server") or case.signal(signal.SIGSTOP) == 0:
             check(time.monotonic() < end, "no engine")
             time.sleep(0.005)
-        check(case.signal(signal.SIGSTOP) > 0, "nothing was stopped")
         began = time.monotonic()
         code, words = rig.finish(case.process)
         took = time.monotonic() - began

@@ -106,7 +106,7 @@ static void serve(struct server *s, const struct shape *shape, struct pji_prng *
     course_init(&s->course, 130 * 1000 * MS);
     course_until(&s->course, s->t_ns, 80);
     s->load.start_ns = s->t_ns;
-    while (take(s), busy(s) || s->next < s->load.n) {
+    for (take(s); busy(s) || s->next < s->load.n; take(s)) {
         if (busy(s)) {
             step(s, rng);
         } else { /* nothing to do: the base power alone */
