@@ -265,7 +265,8 @@ class Rig:
 
     def table(self, out):
         """What must be the same wherever, and however often, a study was cut off: everything that
-        is not a measured quantity (nor missing because a window was too short for it)."""
+        is not a measured quantity (nor missing because a window was too short for it, as the split into
+        prefill and decode often is here)."""
         last = "(SELECT trial, max(number) AS n FROM attempt GROUP BY trial)"
         of = "FROM attempt a JOIN %s m ON m.trial = a.trial AND m.n = a.number" % last
         return {
@@ -281,10 +282,14 @@ class Rig:
                                       "answer w ON w.attempt = a.id ORDER BY a.trial, w.item" % of),
             "energies": self.rows(out, "SELECT a.trial, e.phase, e.task, e.name, e.domain, "
                                        "e.members, e.origin %s JOIN energy e ON e.attempt = a.id "
+                                       "AND e.phase NOT IN ('prefill', 'decode', 'rest', 'between') "
                                        "ORDER BY a.trial, e.id" % of),
             "metrics": self.rows(out, "SELECT a.trial, m2.task, m2.name, m2.value IS NULL %s JOIN "
                                       "metric m2 ON m2.attempt = a.id AND m2.name <> "
-                                      "'utilisation_share' ORDER BY a.trial, m2.id" % of),
+                                      "'utilisation_share' AND m2.name NOT LIKE 'prefill%%' AND "
+                                      "m2.name NOT LIKE 'decode%%' AND "
+                                      "m2.name NOT LIKE 'slices%%' AND "
+                                      "m2.name <> 'base_power_w' ORDER BY a.trial, m2.id" % of),
             "artefacts": self.rows(out, "SELECT a.trial, f.name, f.sha256 IS NULL %s JOIN artefact "
                                         "f ON f.attempt = a.id ORDER BY a.trial, f.id" % of),
         }
