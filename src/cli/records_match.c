@@ -1,6 +1,7 @@
 #include "cli/records_match.h"
 
 #include "core/array.h"
+#include "core/hash.h"
 #include "core/num.h"
 
 #include <math.h>
@@ -95,14 +96,10 @@ static pj_status on_energy(void *context, const struct pji_energy_row *e, struct
     return add(context, key, values, 5, err);
 }
 
-/* a number that stands for bytes: FNV-1a, cut to what is exact in a double */
+/* a number that stands for bytes: their hash, cut to what is exact in a double */
 static double mix(const void *bytes, size_t n)
 {
-    const unsigned char *at = bytes;
-    uint64_t hash = 1469598103934665603U;
-    for (size_t i = 0; i < n; i++)
-        hash = (hash ^ at[i]) * 1099511628211U;
-    return (double)(hash >> 12);
+    return (double)(pji_fnv1a(PJI_FNV1A_START, bytes, n) >> 12);
 }
 
 static pj_status on_request(void *context, const struct pji_request_row *r, struct pj_error *err)
@@ -189,6 +186,15 @@ static pj_status compare_row(const struct pji_match *m, const struct row *stored
     return status;
 }
 
+/* Whether "name," is one of "a,b,": not the end of a longer one. */
+static bool listed(const char *names, const char *name)
+{
+    const char *at = names != NULL ? strstr(names, name) : NULL;
+    while (at != NULL && at != names && at[-1] != ',')
+        at = strstr(at + 1, name);
+    return at != NULL;
+}
+
 /* A figure that no file holds the makings of, by name, each once. */
 static void leave(struct pji_records_checked *checked, const struct row *row)
 {
@@ -197,7 +203,7 @@ static void leave(struct pji_records_checked *checked, const struct row *row)
     struct pji_str quoted = {0};
     checked->unchecked += isnan(row->value[0]) ? 0 : 1;
     pji_str_addf(&quoted, "%s,", name);
-    if (checked->names.text == NULL || strstr(checked->names.text, pji_str_text(&quoted)) == NULL)
+    if (!listed(checked->names.text, pji_str_text(&quoted)))
         pji_str_addf(&checked->names, "%s,", name);
     pji_str_fini(&quoted);
 }

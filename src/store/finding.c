@@ -59,14 +59,10 @@ pj_status pji_store_each_finding(struct pji_store *store, pji_store_finding_fn *
 {
     struct visit v = {fn, context};
     struct pji_query q;
-    pj_status st =
-        pji_query_open(&q, &store->db, "SELECT 1 FROM sqlite_master WHERE name = 'finding'", err);
-    if (st)
+    bool has = false;
+    pj_status st = pji_schema_has(&store->db, "finding", &has, err);
+    if (st || !has)
         return st;
-    st = pji_query_next(&q, err);
-    pji_query_close(&q);
-    if (st)
-        return st == PJI_QUERY_END ? PJ_OK : st;
     st = pji_query_open(&q, &store->db,
                         "SELECT code, subject, consequence, detail, figures FROM finding"
                         " ORDER BY id",

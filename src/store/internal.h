@@ -22,6 +22,8 @@ const char *pji_store_journal(uint64_t fs_type);
 pj_status pji_schema_create(struct pji_db *db, struct pj_error *err);
 /* PJ_EINVAL for a newer version, PJ_ECORRUPT for a database that is no study. */
 pj_status pji_schema_check(struct pji_db *db, struct pj_error *err);
+/* Whether there is such a table: some joined the schema later. */
+pj_status pji_schema_has(struct pji_db *db, const char *table, bool *has, struct pj_error *err);
 
 /* As the functions without _with, with the journal mode given: NULL asks the file system. */
 pj_status pji_store_create_with(struct pji_store **out, const char *dir, const char *journal,

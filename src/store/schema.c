@@ -190,3 +190,17 @@ pj_status pji_schema_check(struct pji_db *db, struct pj_error *err)
                         db->path, (long long)version, (int)PJI_STORE_SCHEMA);
     return PJ_OK;
 }
+
+pj_status pji_schema_has(struct pji_db *db, const char *table, bool *has, struct pj_error *err)
+{
+    struct pji_query q;
+    *has = false;
+    pj_status st = pji_query_open(&q, db, "SELECT 1 FROM sqlite_master WHERE name = ?", err);
+    if (st)
+        return st;
+    pji_query_text(&q, table);
+    st = pji_query_next(&q, err);
+    pji_query_close(&q);
+    *has = st == PJ_OK;
+    return st == PJI_QUERY_END ? PJ_OK : st;
+}

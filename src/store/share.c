@@ -5,25 +5,13 @@
 
 #include <math.h>
 
-static pj_status has_table(struct pji_store *store, bool *has, struct pj_error *err)
-{
-    struct pji_query q;
-    *has = false;
-    pj_status st = pji_query_open(&q, &store->db,
-                                  "SELECT 1 FROM sqlite_master WHERE name = 'request_energy'", err);
-    if (st)
-        return st;
-    st = pji_query_next(&q, err);
-    pji_query_close(&q);
-    *has = st == PJ_OK;
-    return st == PJI_QUERY_END ? PJ_OK : st;
-}
+static const char table[] = "request_energy";
 
-/* Asked once for each attempt: its first request. */
+/* The look is a kept statement: a rollback may have taken the table away again. */
 static pj_status make_table(struct pji_store *store, struct pj_error *err)
 {
     bool has = false;
-    pj_status st = has_table(store, &has, err);
+    pj_status st = pji_schema_has(&store->db, table, &has, err);
     if (st || has)
         return st;
     return pji_db_exec(&store->db,
@@ -91,7 +79,7 @@ pj_status pji_store_each_share(struct pji_store *store, int64_t attempt, pji_sto
     struct visit v = {fn, context};
     struct pji_query q;
     bool has = false;
-    pj_status st = has_table(store, &has, err);
+    pj_status st = pji_schema_has(&store->db, table, &has, err);
     if (st || !has)
         return st;
     st = pji_query_open(&q, &store->db,

@@ -125,9 +125,7 @@ class Study:
         out = rig.path("there")
         code, words = rig.do("run", rig.study("there.yaml", rig.executor()), "--out", out)
         check(code == 0, "agent: %d: %s" % (code, words))
-        rig.same_tables(self.reference, out)
-        rig.consistent(out)
-        rig.spool_is_empty()
+        rig.as_undisturbed(self.reference, out)
         rig.no_orphans()
 
     def what_is_recorded(self):
@@ -169,9 +167,7 @@ class Study:
         proxy.close()
         check(code == 0, "%d: %s" % (code, words))
         check([a[1:3] for a in self.attempts(out)] == [(1, "done")] * 2, str(self.attempts(out)))
-        rig.same_tables(self.reference, out)
-        rig.consistent(out)
-        rig.spool_is_empty()
+        rig.as_undisturbed(self.reference, out)
 
     def long_cut(self):
         """Half of lost_after, hundreds of heartbeats and more than a hundred answers' times: an hour
@@ -189,9 +185,7 @@ class Study:
         proxy.close()
         check(code == 0, "%d: %s" % (code, words))
         check([a[1:3] for a in self.attempts(out)] == [(1, "done")] * 2, str(self.attempts(out)))
-        rig.same_tables(self.reference, out)
-        rig.consistent(out)
-        rig.spool_is_empty()
+        rig.as_undisturbed(self.reference, out)
 
     def cut_in_a_transfer(self):
         """Answers that break off in their middle, wherever that is: nothing is stored by halves."""
@@ -207,9 +201,7 @@ class Study:
         check(code == 0, "%d: %s" % (code, words))
         check(broken >= 10, "only %d answers broke" % broken)
         check([a[1:3] for a in self.attempts(out)] == [(1, "done")] * 2, str(self.attempts(out)))
-        rig.same_tables(self.reference, out)
-        rig.consistent(out)
-        rig.spool_is_empty()
+        rig.as_undisturbed(self.reference, out)
 
     def network_lost(self):
         """Cut for longer than lost_after: failed, said, and what comes later is refused."""
@@ -230,9 +222,7 @@ class Study:
         proxy.close()
         check(code == 0, "%d: %s" % (code, words))
         check("came too late and is refused" in words, "not said: " + words)
-        rig.same_tables(self.reference, out)
-        rig.consistent(out)
-        rig.spool_is_empty()
+        rig.as_undisturbed(self.reference, out)
 
     def agent_restart(self):
         """kill -9 of the agent while it keeps a result that nobody could fetch yet."""
@@ -249,9 +239,7 @@ class Study:
         proxy.close()
         check(code == 0, "%d: %s" % (code, words))
         check([a[1:3] for a in self.attempts(out)] == [(1, "done")] * 2, str(self.attempts(out)))
-        rig.same_tables(self.reference, out)
-        rig.consistent(out)
-        rig.spool_is_empty()
+        rig.as_undisturbed(self.reference, out)
 
     def orchestrator_restart(self):
         """kill -9 of the orchestrator: the trial goes on over there, and its result is taken over."""
@@ -265,9 +253,7 @@ class Study:
         code, words = rig.do("resume", out)
         check(code == 0, "%d: %s" % (code, words))
         check([a[1:3] for a in self.attempts(out)] == [(1, "done")] * 2, str(self.attempts(out)))
-        rig.same_tables(self.reference, out)
-        rig.consistent(out)
-        rig.spool_is_empty()
+        rig.as_undisturbed(self.reference, out)
 
     def extended(self):
         """More repetitions of a study that is done: the agent knows it still, and old rows stay."""

@@ -302,6 +302,12 @@ class Rig:
                                           [r for r in two[name] if r not in one[name]][:3]))
         check(len(one["trials"]) > 0 and len(one["metrics"]) > 0, "the tables are empty")
 
+    def as_undisturbed(self, reference, out):
+        """Whatever happened: the tables of a study that was left alone, sound, and nothing unfetched."""
+        self.same_tables(reference, out)
+        self.consistent(out)
+        self.spool_is_empty()
+
     def consistent(self, out):
         check(self.rows(out, "PRAGMA integrity_check") == [("ok",)], "integrity_check fails")
         check(self.rows(out, "PRAGMA foreign_key_check") == [], "foreign_key_check fails")

@@ -160,45 +160,25 @@ static bool cut(char *line, const char *fields[G_FIELDS], size_t n_fields)
     return strcmp(fields[G_NAME], "machine") != 0;
 }
 
-static void load_golden(struct machine machines[2])
-{
-    const char *root = getenv("PERJOULE_SOURCE_ROOT");
-    char path[512], line[512], name[32] = "";
-    const char *f[G_FIELDS];
-    size_t m = 0;
-    FILE *file;
-
-    (void)snprintf(path, sizeof path, "%s/tests/golden/cpu-load-rapl.tsv", root ? root : ".");
-    file = fopen(path, "r");
-    assert_non_null(file);
-    while (fgets(line, sizeof line, file)) {
-        struct machine *machine;
-
-        if (!cut(line, f, G_FIELDS))
-            continue;
-        m += name[0] && strcmp(name, f[G_NAME]) != 0;
-        assert_true(m < 2);
-        (void)snprintf(name, sizeof name, "%s", f[G_NAME]);
-        machine = &machines[m];
-        machine->tdp_w = number(f[G_TDP]);
-        machine->sockets = (int)number(f[G_SOCKETS]);
-        machine->cores = (int)number(f[G_CORES]);
-        machine->threads = (int)number(f[G_THREADS]);
-        assert_true(machine->n < MAX_POINTS);
-        machine->points[machine->n++] =
-            (struct point){.load = number(f[G_LOAD]) / 100,
-                           .power_w = number(f[G_ENERGY]) * 3.6e6 / number(f[G_DURATION])};
-    }
-    (void)fclose(file);
-    assert_int_equal(machines[0].n, 22);
-    assert_int_equal(machines[1].n, 22);
-}
-
 /* Fields of cpu-load-turbostat.tsv, which has powers in the place of energies. */
 enum { T_LOAD = G_KIND, T_POWER, T_FIELDS };
 enum { TURBOSTAT = 5 };
 
-static void load_turbostat(struct machine machines[TURBOSTAT])
+static struct point point_of_energy(const char *const *f)
+{
+    return (struct point){.load = number(f[G_LOAD]) / 100,
+                          .power_w = number(f[G_ENERGY]) * 3.6e6 / number(f[G_DURATION])};
+}
+
+static struct point point_of_power(const char *const *f)
+{
+    return (struct point){.load = number(f[T_LOAD]) / 100, .power_w = number(f[T_POWER])};
+}
+
+/* The machines of a golden file, one after the other: there are n. */
+static void load_golden(const char *file_name, size_t n_fields,
+                        struct point (*point)(const char *const *fields), struct machine *machines,
+                        size_t n)
 {
     const char *root = getenv("PERJOULE_SOURCE_ROOT");
     char path[512], line[512], name[32] = "";
@@ -206,16 +186,16 @@ static void load_turbostat(struct machine machines[TURBOSTAT])
     size_t m = 0;
     FILE *file;
 
-    (void)snprintf(path, sizeof path, "%s/tests/golden/cpu-load-turbostat.tsv", root ? root : ".");
+    (void)snprintf(path, sizeof path, "%s/tests/golden/%s", root ? root : ".", file_name);
     file = fopen(path, "r");
     assert_non_null(file);
     while (fgets(line, sizeof line, file)) {
         struct machine *machine;
 
-        if (!cut(line, f, T_FIELDS))
+        if (!cut(line, f, n_fields))
             continue;
         m += name[0] && strcmp(name, f[G_NAME]) != 0;
-        assert_true(m < TURBOSTAT);
+        assert_true(m < n);
         (void)snprintf(name, sizeof name, "%s", f[G_NAME]);
         machine = &machines[m];
         machine->tdp_w = number(f[G_TDP]);
@@ -223,11 +203,22 @@ static void load_turbostat(struct machine machines[TURBOSTAT])
         machine->cores = (int)number(f[G_CORES]);
         machine->threads = (int)number(f[G_THREADS]);
         assert_true(machine->n < MAX_POINTS);
-        machine->points[machine->n++] =
-            (struct point){.load = number(f[T_LOAD]) / 100, .power_w = number(f[T_POWER])};
+        machine->points[machine->n++] = point(f);
     }
     (void)fclose(file);
-    assert_int_equal(m, TURBOSTAT - 1);
+    assert_int_equal(m, n - 1);
+}
+
+static void load_rapl(struct machine machines[2])
+{
+    load_golden("cpu-load-rapl.tsv", G_FIELDS, point_of_energy, machines, 2);
+    assert_int_equal(machines[0].n, 22);
+    assert_int_equal(machines[1].n, 22);
+}
+
+static void load_turbostat(struct machine machines[TURBOSTAT])
+{
+    load_golden("cpu-load-turbostat.tsv", T_FIELDS, point_of_power, machines, TURBOSTAT);
 }
 
 /* What is asked of the model: an error of at most 0.75 of the cubic's, 80 % within the interval, a
@@ -275,7 +266,7 @@ static void two_more_machines_are_met(void **state)
     struct machine machines[2] = {{0}, {0}};
 
     (void)state;
-    load_golden(machines);
+    load_rapl(machines);
     judge(&machines[0]);
     judge(&machines[1]);
 }
@@ -331,7 +322,7 @@ static void calibrated_machines_lie_in_their_band(void **state)
     struct machine machines[2] = {{0}, {0}};
 
     (void)state;
-    load_golden(machines);
+    load_rapl(machines);
     judge_calibrated(&machines[0]);
     judge_calibrated(&machines[1]);
     if (!load_both(machines))
