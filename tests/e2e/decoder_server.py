@@ -106,13 +106,27 @@ class Server:
         check(self.running() == 0, "somebody is still answered")
 
 
+def as_vllm():
+    """Started by the words of vLLM, and with a processor that works 20 ms after every step."""
+    server = Server("serve", "by-this-name", "--no-enable-prefix-caching", "--toy", "0", "--host-work", "20")
+    try:
+        names = json.loads(server.ask(None, "/v1/models", "GET")[1])["data"]
+        check([m["id"] for m in names] == ["by-this-name"], str(names))
+        began = time.monotonic()
+        status, text = server.ask({"prompt": "p", "max_tokens": 11, "ignore_eos": True})
+        check(status == 200 and time.monotonic() - began >= 0.2, "ten steps are too quick: " + text)
+    finally:
+        server.close()
+
+
 def main():
     server = Server("--toy", "2")
     try:
         return tap([("one chunk for each token, usage at the end", server.one_chunk_for_each_token),
                     ("together as alone", server.together_as_alone),
                     ("what it cannot do is refused", server.refusals),
-                    ("who leaves gives the slot back", server.who_leaves)])
+                    ("who leaves gives the slot back", server.who_leaves),
+                    ("it starts as vLLM would, and works between steps", as_vllm)])
     finally:
         server.close()
 

@@ -181,9 +181,10 @@ class Request:
 class Engine(threading.Thread):
     """Serves requests on a thread of its own; deliver is called once for each step, with a list."""
 
-    def __init__(self, model, deliver, failed):
+    def __init__(self, model, deliver, failed, host_s=0.0):
+        """host_s: after every step the processor works for so long while the device has nothing to do."""
         super().__init__(daemon=True)
-        self.model, self.deliver, self.failed = model, deliver, failed
+        self.model, self.deliver, self.failed, self.host_s = model, deliver, failed, host_s
         self.waiting, self.active = collections.deque(), []
         self.news = threading.Condition()
         self.steps = self.prefills = 0
@@ -240,6 +241,9 @@ class Engine(threading.Thread):
         longest = max(len(r.prompt) + r.answered - 1 for r in self.active)
         tokens = self.model.step(len(self.active), longest)
         self.steps += 1
+        until = time.monotonic() + self.host_s
+        while time.monotonic() < until:
+            pass
         news, stays = [], []
         for request, token in zip(self.active, tokens):
             request.answered += 1

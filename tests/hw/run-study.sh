@@ -4,9 +4,9 @@
 #   tests/hw/run-study.sh --build-only    here: makes build-hw/study, to be carried to the GPU machine
 #   tests/hw/run-study.sh [OUT]           there: runs the studies into OUT (default: hw-out)
 #
-# STUDIES="batch split"  which; SHORT=1: two repetitions of less; REPETITIONS=N; SERVER="…": more
-# arguments of serve_decoder.py; STUDY="…": more of study_files.py; GATES="{…}": as in a study file;
-# PERJOULE: another program.
+# STUDIES="batch split served"  which (default: the first two); SHORT=1: two repetitions of less;
+# REPETITIONS=N; SERVER="…": more arguments of serve_decoder.py; STUDY="…": more of study_files.py;
+# GATES="{…}": as in a study file; FOREIGN=1: beside a process of nobody's on the GPU; PERJOULE: another program.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 bundle=$root/build-hw/study
@@ -41,9 +41,10 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 perjoule=${PERJOULE:-$bundle/perjoule}
 [ -x "$perjoule" ] || { echo "run-study: no $perjoule: run it with --build-only first" >&2; exit 2; }
-work=$(mktemp -d) server=''
+work=$(mktemp -d) server='' stranger=''
 finish() {
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    [ -z "$stranger" ] || kill "$stranger" 2>/dev/null || true
     rm -rf "$work"
 }
 trap finish EXIT
@@ -53,26 +54,39 @@ trap finish EXIT
 nvidia-smi --query-gpu=name,driver_version,power.limit,clocks.sm,temperature.gpu --format=csv 2>&1 |
     tee -a "$out/devices.txt" || true
 
-# shellcheck disable=SC2086 # lists of arguments
-python3 "$root/tests/hw/serve_decoder.py" --port 0 --port-file "$work/port" ${SERVER:-} \
-    >"$out/server.log" 2>&1 &
-server=$!
-for ((i = 0; i < 1800; i++)); do
-    [ -f "$work/port" ] && break
-    kill -0 "$server" 2>/dev/null || break
-    sleep 0.1
-done
-cat "$out/server.log"
-[ -f "$work/port" ] || { echo "run-study: the server does not start" >&2; exit 1; }
+serve() { # one server for the studies that need one
+    # shellcheck disable=SC2086 # lists of arguments
+    python3 "$root/tests/hw/serve_decoder.py" --port 0 --port-file "$work/port" ${SERVER:-} \
+        >"$out/server.log" 2>&1 &
+    server=$!
+    for ((i = 0; i < 1800; i++)); do
+        [ -f "$work/port" ] && break
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$out/server.log"
+    [ -f "$work/port" ] || { echo "run-study: the server does not start" >&2; exit 1; }
+}
+
+studies=${STUDIES:-batch split}
+case " $studies " in
+*' batch '* | *' split '*) serve ;;
+*) echo 0 >"$work/port"; echo 'perjoule starts it' >"$out/server.log" ;;
+esac
+if [ -n "${FOREIGN:-}" ]; then
+    python3 -c 'import time, torch; x = torch.zeros(1, device="cuda"); time.sleep(3600)' &
+    stranger=$!
+    sleep 20
+fi
 
 short=''
 [ -z "${SHORT:-}" ] || short='--repetitions 2 --requests 64 --tokens 48'
 # shellcheck disable=SC2086
 python3 "$root/tests/hw/study_files.py" "$work/studies" "http://127.0.0.1:$(cat "$work/port")/v1" \
-    $short ${REPETITIONS:+--repetitions "$REPETITIONS"} ${GATES:+--gates "$GATES"} ${STUDY:-}
+    $short ${SERVER:+"--server=$SERVER"} ${REPETITIONS:+--repetitions "$REPETITIONS"} ${GATES:+--gates "$GATES"} ${STUDY:-}
 
 worst=0
-for name in ${STUDIES:-batch split}; do
+for name in $studies; do
     began=$SECONDS code=0
     study=$work/studies/$name.yaml
     "$perjoule" check "$study" >"$out/$name-check.txt" || { cat "$out/$name-check.txt"; exit 2; }

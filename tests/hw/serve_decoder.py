@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """An OpenAI-compatible streaming server over a randomly initialised decoder (decoder.py).
 
-    serve_decoder.py [--port PORT] [--device cuda:0] [--layers N --width N --heads N] …
+    serve_decoder.py [serve NAME] [--port PORT] [--device cuda:0] [--layers N --width N --heads N] …
 
 For measurements on a GPU machine without network or model files; needs PyTorch and nothing else (--toy
 needs not even that). HTTP/1.1 with keep-alive: GET /health, /version, /v1/models, /metrics and POST
 /v1/completions. One chunk for each token, `usage` in the last one when stream_options.include_usage
 asks for it. What it cannot do (another temperature than 0, n, stop, several prompts) is refused with
-400, never ignored. It ends at once on SIGTERM.
+400, never ignored. It ends at once on SIGTERM. The words `serve NAME`, which name the model, and
+--no-enable-prefix-caching (there is no such cache) let perjoule start it in the place of vLLM.
 """
 import argparse
 import asyncio
@@ -77,10 +78,10 @@ def usage(request):
 
 
 class Server:
-    def __init__(self, model, name, version):
+    def __init__(self, model, name, version, host_s):
         self.model, self.name, self.version = model, name, version
         self.made, self.loop = 0, None
-        self.engine = decoder.Engine(model, self.deliver, self.engine_failed)
+        self.engine = decoder.Engine(model, self.deliver, self.engine_failed, host_s)
 
     # ---- from the engine's thread ----
 
@@ -245,6 +246,8 @@ class Server:
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], allow_abbrev=False)
+    parser.add_argument("words", nargs="*", metavar="serve NAME")
+    parser.add_argument("--no-enable-prefix-caching", action="store_true", help="it has none anyway")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000, help="0: any free one")
     parser.add_argument("--port-file", help="the port is written there when requests are taken")
@@ -259,7 +262,12 @@ def options():
     parser.add_argument("--eager", action="store_true", help="no CUDA graphs")
     parser.add_argument("--toy", type=float, metavar="MS",
                         help="no model: every step takes MS milliseconds")
-    return parser.parse_args()
+    parser.add_argument("--host-work", type=float, default=0, metavar="MS",
+                        help="the processor works for MS milliseconds after every step, as a slow server's may")
+    o = parser.parse_args()
+    if o.words and (len(o.words) != 2 or o.words[0] != "serve"):
+        parser.error("words other than 'serve NAME'")
+    return o
 
 
 def main():
@@ -280,7 +288,8 @@ def main():
         print("serve_decoder: %d layers of width %d, %d parameters, %s on %s, ready in %.1f s" % (
             o.layers, o.width, parameters, str(model.type).split(".")[-1], o.device,
             time.monotonic() - began), flush=True)
-    asyncio.run(Server(model, name, version).serve(o.host, o.port, o.port_file))
+    server = Server(model, o.words[1] if o.words else name, version, o.host_work / 1e3)
+    asyncio.run(server.serve(o.host, o.port, o.port_file))
 
 
 if __name__ == "__main__":
