@@ -3,6 +3,7 @@
 
 #include "core/array.h"
 #include "core/str.h"
+#include "lab/secrets.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -81,6 +82,26 @@ static pj_status check_files(const struct pji_policy *policy, const struct pji_y
     return PJ_OK;
 }
 
+/* What stands here becomes arguments, which go into the records of whoever asks (engine.command).
+ */
+static pj_status refuse_secrets(const struct pji_policy *policy, const struct pji_yaml *node,
+                                struct pj_error *err)
+{
+    size_t line, column;
+    const char *what = NULL;
+    pj_status status = PJ_OK;
+    if (node->kind == PJI_YAML_SCALAR &&
+        pji_secret_find(node->text, strlen(node->text), &line, &column, &what))
+        return complain(policy, node,
+                        "a secret (an option, an address, a header or a key that holds one) would "
+                        "get into the records of every study: give it to the program in the "
+                        "environment of the agent",
+                        err);
+    for (size_t i = 0; i < node->n && status == PJ_OK; i++)
+        status = refuse_secrets(policy, &node->items[i], err);
+    return status;
+}
+
 static pj_status check_root(const struct pji_policy *policy, struct pj_error *err)
 {
     const struct pji_yaml *root = &policy->doc.root;
@@ -97,6 +118,8 @@ static pj_status check_root(const struct pji_policy *policy, struct pj_error *er
                 complain(policy, &root->keys[i], "known keys are engines, tasks and times", err);
     for (size_t i = 0; i < engines->n && status == PJ_OK; i++)
         status = check_engine(policy, &engines->items[i], err);
+    if (status == PJ_OK)
+        status = refuse_secrets(policy, engines, err);
     if (status == PJ_OK)
         status = check_files(policy, pji_yaml_get(root, "tasks"), err);
     return status == PJ_OK ? check_files(policy, pji_yaml_get(root, "times"), err) : status;

@@ -214,3 +214,14 @@ const char *pji_str_nearest(const char *word, const char *const *candidates)
     }
     return best;
 }
+
+void pji_hide(char *text, size_t len, const char *secret)
+{
+    size_t n = secret != NULL ? strlen(secret) : 0;
+    for (char *at = text; n > 0 && len - (size_t)(at - text) >= n; at += n) {
+        at = memmem(at, len - (size_t)(at - text), secret, n);
+        if (at == NULL)
+            return;
+        memset(at, '*', n);
+    }
+}

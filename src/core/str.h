@@ -38,6 +38,9 @@ char *pji_str_take(struct pji_str *s); /* caller frees; NULL when failed; s beco
 char *pji_dup(const char *text, struct pj_error *err);
 char *pji_dupn(const char *text, size_t len, struct pj_error *err);
 
+/* Every occurrence of a secret (NULL or empty: none) in text[0..len) becomes as many asterisks. */
+void pji_hide(char *text, size_t len, const char *secret);
+
 /* text[0..len) made fit for a message: control characters become '?', long text is cut with "..."
  * at a UTF-8 boundary. Returns `out`. */
 enum { PJI_EXCERPT = 64 };

@@ -142,6 +142,8 @@ static pj_status choose_model(struct openai *o, const json_t *models, const char
             pji_str_addf(&names, "%s%s", names.len > 0 ? ", " : "", id);
     }
     pj_status rc = PJ_OK;
+    if (names.len > 0)
+        pji_hide(names.text, names.len, o->env.api_key);
     if (chosen == NULL && wanted != NULL)
         rc = pji_fail(err, PJ_ENOTFOUND,
                       "the endpoint does not serve the model '%.120s'; it has: %s", wanted,
@@ -208,6 +210,19 @@ static const struct pji_endpoint *openai_endpoint(void *state)
     return &o->endpoint;
 }
 
+/* What the server says of itself, without the API key that it may echo. */
+static pj_status told_fact(const struct openai *o, pji_fact_fn *fn, void *context, const char *key,
+                           const char *value, struct pj_error *err)
+{
+    char *text = value != NULL ? pji_dup(value, err) : NULL;
+    if (text != NULL)
+        pji_hide(text, strlen(text), o->env.api_key);
+    pj_status rc =
+        text == NULL && value != NULL ? PJ_ENOMEM : pji_fact(fn, context, key, text, err);
+    free(text);
+    return rc;
+}
+
 /* vLLM: GET /version is {"version": "…"}. */
 static pj_status version_fact(struct openai *o, pji_fact_fn *fn, void *context,
                               struct pj_error *err)
@@ -217,8 +232,8 @@ static pj_status version_fact(struct openai *o, pji_fact_fn *fn, void *context,
     pji_str_addf(&url, "%s/version", pji_str_text(&o->root_url));
     pj_status rc = PJ_OK;
     if (pji_get_json(pji_str_text(&url), o->env.api_key, &answer, NULL) == PJ_OK)
-        rc = pji_fact(fn, context, "engine.version",
-                      json_string_value(json_object_get(answer, "version")), err);
+        rc = told_fact(o, fn, context, "engine.version",
+                       json_string_value(json_object_get(answer, "version")), err);
     json_decref(answer);
     pji_str_fini(&url);
     return rc;
@@ -235,7 +250,7 @@ static pj_status openai_facts(void *state, pji_fact_fn *fn, void *context, struc
     if (rc == PJ_OK)
         rc = pji_fact(fn, context, "engine.host", o->remote ? o->host : "this machine", err);
     if (rc == PJ_OK)
-        rc = pji_fact(fn, context, "model.id", pji_str_text(&o->model), err);
+        rc = told_fact(o, fn, context, "model.id", pji_str_text(&o->model), err);
     if (rc == PJ_OK && o->max_model_len >= 0)
         rc = pji_fact(fn, context, "engine.max_model_len_tokens", text, err);
     return rc ? rc : version_fact(o, fn, context, err);

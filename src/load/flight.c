@@ -247,7 +247,8 @@ static char *clean_sentence(const char *sentence, const char *key, struct pj_err
     return text;
 }
 
-/* Exact copies: the slot keeps its own buffers for the next request. */
+/* Copies: the slot keeps its own buffers for the next request. Exact ones, but for the API key that
+ * a server echoes. */
 static pj_status fill_record(struct pji_flight *f, struct pj_error *err)
 {
     struct pji_request_record *r = f->record;
@@ -258,6 +259,11 @@ static pj_status fill_record(struct pji_flight *f, struct pj_error *err)
     if (f->reasoning.len > 0 &&
         !(r->reasoning = pji_dupn(f->reasoning.text, f->reasoning.len, err)))
         return PJ_ENOMEM;
+    if (r->text != NULL)
+        pji_hide(r->text, f->text.len, bearer);
+    if (r->reasoning != NULL)
+        pji_hide(r->reasoning, f->reasoning.len, bearer);
+    pji_hide(r->finish, strlen(r->finish), bearer);
     if (f->n_tokens > 0) {
         r->token_ns = pji_zalloc(f->n_tokens, sizeof *r->token_ns, err);
         if (!r->token_ns)

@@ -79,7 +79,9 @@ PLANTED = ["engine: {kind: command, run: [echo, --api-key, %s, $n]}",
            "engine: {kind: command, run: [echo, -H, 'Authorization: Bearer %s', $n]}",
            "engine: {kind: command, run: [echo, $n]}\n# with --hf-token %s",
            "engine: {kind: openai, base_url: 'http://me:%s@127.0.0.1:1/v1'}",
-           "engine: {kind: command, run: [echo, sk-%s, $n]}"]
+           "engine: {kind: command, run: [echo, sk-%s, $n]}",
+           "engine: {kind: command, run: [env, HF_TOKEN=%s, echo, $n]}",
+           "engine: {kind: command, run: [echo, 'http://127.0.0.1/?a=1&access_token=%s', $n]}"]
 
 
 def test_a_study_with_a_secret_is_refused(bench):

@@ -244,6 +244,29 @@ static void test_examples_are_ours(void **state)
     close_world(&w);
 }
 
+/* What the configuration holds gets into the records of whoever asks. */
+static void test_a_secret_is_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "engines:\n  - {kind: command, run: [[find, --api-key, geheim]]}\n",
+        "engines:\n  - kind: llamacpp\n    server: {x: [env, HF_TOKEN=geheim, llama-server]}\n",
+        "engines:\n  - {kind: openai, base_url: ['http://me:geheim@h/v1']}\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct world w;
+        char path[TEMP_PATH + 16];
+        struct pj_error err = {0};
+        temp_open(w.dir);
+        temp_write(w.dir, "agent.yaml", bad[i]);
+        snprintf(path, sizeof path, "%s/agent.yaml", w.dir);
+        assert_int_equal(pji_policy_read(&w.policy, path, &err), PJ_EINVAL);
+        assert_non_null(strstr(err.text, "environment of the agent"));
+        assert_non_null(strstr(err.text, i == 1 ? "agent.yaml:3:" : "agent.yaml:2:"));
+        assert_null(strstr(err.text, "geheim"));
+        temp_close(w.dir);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_protocol),
         cmocka_unit_test(test_items_are_ours),
         cmocka_unit_test(test_examples_are_ours),
+        cmocka_unit_test(test_a_secret_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -230,6 +230,19 @@ static void test_utf8(void **state)
     assert_int_equal(pji_utf8_span("a\0b", 3), 3);
 }
 
+static void test_hide(void **state)
+{
+    (void)state;
+    char text[] = "key keykey\0key, ke";
+    pji_hide(text, sizeof text - 1, NULL);
+    pji_hide(text, sizeof text - 1, "");
+    pji_hide(text, sizeof text - 1, "a longer secret than the whole text is");
+    assert_memory_equal(text, "key keykey\0key, ke", sizeof text);
+    pji_hide(text, sizeof text - 1, "key");
+    assert_memory_equal(text, "*** ******\0***, ke", sizeof text);
+    pji_hide(text, 0, "*");
+}
+
 static void keep(void *context, enum pji_log_level level, const char *text)
 {
     (void)snprintf(context, 32, "%d %s", (int)level, text);
@@ -260,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_array),
         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_hide),
         cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);

@@ -135,6 +135,29 @@ static void test_key_is_used_and_never_told(void **state)
     stub_close(&stub);
 }
 
+/* A server that names its model after what it was sent. */
+static void test_key_that_the_server_tells_is_hidden(void **state)
+{
+    (void)state;
+    struct stub stub;
+    struct bench b;
+    char key[64];
+    stub_open(&stub, (const char *const[]){NULL});
+    bench_open(&b, "openai");
+    bench_set(&b, "base_url", stub.base_url);
+    bench_must_start(&b);
+    snprintf(key, sizeof key, "%s", b.ops->endpoint(b.state)->model);
+    bench_stop(&b);
+    b.env.api_key = key;
+    bench_must_start(&b);
+    assert_string_equal(b.ops->endpoint(b.state)->model, key); /* what is asked for stays */
+    bench_facts(&b);
+    assert_int_equal(strspn(bench_fact(&b, "model.id"), "*"), strlen(key));
+    bench_stop(&b);
+    bench_close(&b);
+    stub_close(&stub);
+}
+
 static void test_bad_settings(void **state)
 {
     (void)state;
@@ -172,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_model_is_chosen_or_named),
         cmocka_unit_test(test_trailing_slash),
         cmocka_unit_test(test_key_is_used_and_never_told),
+        cmocka_unit_test(test_key_that_the_server_tells_is_hidden),
         cmocka_unit_test(test_bad_settings),
     };
     return cmocka_run_group_tests_name("openai", tests, NULL, NULL);

@@ -45,6 +45,27 @@ static void secrets_are_found(void **state)
     finds("hf_abcdefghijklmnopqrstuvwxyz", 1, 1);
     finds("id: AKIAIOSFODNN7EXAMPLE", 1, 5);
     finds("--api-key", 1, 1);
+    finds("run: [x, --api-token, y]", 1, 10);
+    finds("run: [x, --ssl-keyfile-password=y]", 1, 10);
+    finds("run: [env, HF_TOKEN=geheim, x]", 1, 12);
+    finds("run: [sh, -c, 'export AWS_SECRET_ACCESS_KEY=abcdef0; x']", 1, 23);
+    finds("x\n'PGPASSWORD=geheim x'", 2, 2);
+    finds("WANDB_API_KEY=0123456789", 1, 1);
+    finds("http://h/v1?a=1&access_token=abcdefgh", 1, 17);
+    finds("http://h/v1?key=abcdefg1", 1, 13);
+    finds("extra: {api_key: geheim}", 1, 9);
+    finds("'{\"api_key\": \"geheim\"}'", 1, 4);
+    finds("x-goog-api-key: abcdef", 1, 1);
+    finds("# password: geheim123", 1, 3);
+    finds("Proxy-Authorization: Basic dXNlcjpwYXNz", 1, 1);
+    finds("Cookie: session=0123456789", 1, 1);
+    finds("x: https://me:a,b@h", 1, 9);
+    finds("x: git+https://0123456789abcdef0123@h/x", 1, 13);
+    finds("glpat-0123456789abcdefghij", 1, 1);
+    finds("AIzaSy0123456789abcdefghijklmnopqrs-_", 1, 1);
+    finds("[nvapi-0123456789abcdefghij]", 1, 2);
+    finds("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", 1, 1);
+    finds("x\n-----BEGIN RSA PRIVATE KEY-----\nMII", 2, 1);
 }
 
 static void harmless_text_passes(void **state)
@@ -58,6 +79,15 @@ static void harmless_text_passes(void **state)
     passes("prompt: 'The bearer of this letter: authorization is needed.'");
     passes("model: sk-small, task-0123456789012345678901234567, hf_small");
     passes("my--token and x--api-key");
+    passes(
+        "args: [--pad-token, x, --tokenizer, abcdefgh, --stop-token=0123456789, --token-limit, 9]");
+    passes("HF_TOKEN=$HF_TOKEN x; env: {MAX_TOKENS: 12345678}");
+    passes("prompt: 'What is the password: something? The secret: nobody knows.'");
+    passes("http://h/v1?key=value&n=12345678, tokens=12345678, token_file: agent.token");
+    passes("token_env: PERJOULE_AGENT_TOKEN, max_tokens: 128000, api_key_env: MY_KEY_0123");
+    passes("git+https://git@host/x, https://user@host");
+    passes("run: [python3, -c, 'token = tokenizer.decode(ids)']");
+    passes("eyJhbGciOiJIUzI1NiJ9, eyJ.a.b, -----BEGIN CERTIFICATE-----");
     passes("http://");
     passes("--");
     passes("sk-");

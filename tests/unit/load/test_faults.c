@@ -152,6 +152,26 @@ static void keys_are_sent_and_never_told(void **state)
     fixture_close(&f);
 }
 
+/* A server may answer with what it was sent: the key is no part of an answer that is kept. */
+static void keys_in_answers_are_not_kept(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char key[7] = "";
+    fixture_open(&f, NO_ARGS, 3, 1);
+    assert_int_equal(fixture_run(&f), PJ_OK);
+    size_t len = strlen(f.result.records[0].text);
+    assert_true(len > 10);
+    memcpy(key, f.result.records[0].text + 2, sizeof key - 1);
+    f.endpoint.bearer = key;
+    assert_int_equal(fixture_run(&f), PJ_OK);
+    for (size_t i = 0; i < 3; i++)
+        assert_null(strstr(f.result.records[i].text, key));
+    assert_int_equal(strlen(f.result.records[0].text), len);
+    assert_memory_equal(f.result.records[0].text + 2, "******", 6);
+    fixture_close(&f);
+}
+
 static void nobody_there(void **state)
 {
     (void)state;
@@ -180,6 +200,7 @@ int main(void)
         cmocka_unit_test(silent_servers_time_out),
         cmocka_unit_test(a_server_that_dies),
         cmocka_unit_test(keys_are_sent_and_never_told),
+        cmocka_unit_test(keys_in_answers_are_not_kept),
         cmocka_unit_test(nobody_there),
     };
     return cmocka_run_group_tests_name("load/faults", tests, NULL, NULL);
