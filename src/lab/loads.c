@@ -275,7 +275,7 @@ pj_status pji_study_times(const struct pji_study *study, char **path, const char
     struct pji_str text = {0};
     *path = NULL;
     *field = column ? column->text : NULL;
-    *unit_ns = unit ? unit_of(unit->text) : 1e9;
+    *unit_ns = unit ? unit_of(unit->text) : 0.0;
     if (!times)
         return PJ_OK;
     if (study->times_path) {

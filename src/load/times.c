@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #define LONGEST_NS (1000.0 * 3600.0 * 1e9)
+#define BOM        "\xef\xbb\xbf"
 
 static const char *const usual[] = {"timestamp", "t", "time", "arrival_time", "timestamp_ns"};
 enum { N_USUAL = sizeof usual / sizeof usual[0] };
@@ -20,7 +21,8 @@ enum { N_USUAL = sizeof usual / sizeof usual[0] };
 struct reader {
     struct pji_times *times;
     const char *path, *field; /* field NULL: not chosen yet */
-    double unit_ns, first;
+    size_t width;             /* fields of a CSV file's lines */
+    double unit_ns, first;    /* unit_ns 0: not stated */
     struct pj_error *err;
 };
 
@@ -51,15 +53,29 @@ static pj_status add(struct reader *r, double value, size_t line)
 
 /* ---- CSV ---- */
 
+/* The unit that nobody stated: the name of the times may tell it. */
+static void guess_unit(struct reader *r, const char *name)
+{
+    if (r->unit_ns == 0.0)
+        r->unit_ns = strcmp(name, "timestamp_ns") == 0 ? 1.0 : 1e9;
+}
+
 static pj_status add_field(struct reader *r, const struct pji_csv_row *row, size_t column)
 {
     double value = 0;
+    if (row->n != r->width)
+        return pji_fail(r->err, PJ_EINVAL,
+                        "%s:%zu: a line of %zu fields below one of %zu: are there decimal commas? "
+                        "Columns are separated by commas, and numbers have a point",
+                        r->path, row->line, row->n, r->width);
     if (column >= row->n || row->lens[column] == 0)
         return pji_fail(r->err, PJ_EINVAL, "%s:%zu: the time is missing", r->path, row->line);
     const char *text = row->fields[column];
     struct pj_error why = {0};
     if (pji_num_parse(text, row->lens[column], &value, &why) != PJ_OK)
-        return pji_fail(r->err, PJ_EINVAL, "%s:%zu: '%.60s' is not a time: a trace holds numbers",
+        return pji_fail(r->err, PJ_EINVAL,
+                        "%s:%zu: '%.60s' is not a time: a trace holds "
+                        "numbers, no dates",
                         r->path, row->line, text);
     return add(r, value, row->line);
 }
@@ -79,8 +95,14 @@ static pj_status choose_column(struct reader *r, const struct pji_csv_row *row, 
     double ignored;
     *is_head = true;
     *column = r->field ? find(row, r->field) : row->n;
+    r->width = row->n;
     for (size_t i = 0; i < N_USUAL && !r->field && *column == row->n; i++)
         *column = find(row, usual[i]);
+    guess_unit(r, *column < row->n ? row->fields[*column] : "");
+    for (size_t i = *column + 1; i < row->n; i++)
+        if (strcmp(row->fields[i], row->fields[*column]) == 0)
+            return pji_fail(r->err, PJ_EINVAL, "%s has two columns '%.60s'", r->path,
+                            row->fields[*column]);
     if (*column < row->n)
         return PJ_OK;
     if (row->n == 1 && !r->field) {
@@ -134,12 +156,17 @@ static const json_t *find_number(struct reader *r, const json_t *object)
 static pj_status add_line(struct reader *r, const char *text, size_t len, size_t line)
 {
     struct pj_error why = {0};
+    if (line == 1 && len >= 3 && memcmp(text, BOM, 3) == 0) {
+        text += 3;
+        len -= 3;
+    }
     json_t *object = pji_json_parse(text, len, r->path, &why);
     if (!json_is_object(object)) {
         json_decref(object);
         return pji_fail(r->err, PJ_EINVAL, "%s:%zu: not a JSON object on one line", r->path, line);
     }
     const json_t *value = find_number(r, object);
+    guess_unit(r, r->field ? r->field : "");
     pj_status status = json_is_number(value)
                            ? add(r, json_number_value(value), line)
                            : pji_fail(r->err, PJ_EINVAL,
@@ -170,13 +197,27 @@ static pj_status read_lines(struct reader *r, FILE *file)
 
 /* ---- both ---- */
 
-static bool is_json(FILE *file)
+/* The first byte of the text. */
+static int first_byte(FILE *file)
 {
+    char mark[3];
+    if (fread(mark, 1, 3, file) != 3 || memcmp(mark, BOM, 3) != 0)
+        rewind(file);
     int c = getc(file);
     while (c == ' ' || c == '\t' || c == '\n' || c == '\r')
         c = getc(file);
     rewind(file);
-    return c == '{';
+    return c;
+}
+
+static pj_status read_any(struct reader *r, FILE *file)
+{
+    int c = first_byte(file);
+    if (c == '[')
+        return pji_fail(r->err, PJ_EINVAL,
+                        "%s is a JSON array: a trace is JSON Lines, one object on each line",
+                        r->path);
+    return c == '{' ? read_lines(r, file) : read_csv(r, file);
 }
 
 pj_status pji_times_read(struct pji_times *times, const char *path, const char *field,
@@ -194,7 +235,7 @@ pj_status pji_times_read(struct pji_times *times, const char *path, const char *
     if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode))
         status = pji_fail(err, PJ_EINVAL, "the trace %s is not a regular file", path);
     if (status == PJ_OK)
-        status = is_json(file) ? read_lines(&r, file) : read_csv(&r, file);
+        status = read_any(&r, file);
     if (status == PJ_OK && times->n == 0)
         status = pji_fail(err, PJ_EINVAL, "the trace %s holds no time", path);
     fclose(file);

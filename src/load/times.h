@@ -2,7 +2,7 @@
  *
  * A file whose first byte that is not blank is '{' is JSON Lines: one object a line with a number
  * under `field`. Everything else is CSV with a header line, except that a file of one column may
- * lack it. Without a field name the columns "timestamp", "t", "time", "arrival_time" and
+ * lack it; every line has as many fields as the first. Without a field name the columns "timestamp", "t", "time", "arrival_time" and
  * "timestamp_ns" are tried, then the only column. Times are numbers in the stated unit; they must
  * not decrease. Errors name file and line.
  */
@@ -23,7 +23,8 @@ struct pji_times {
 
 enum { PJI_TIMES_MOST = 10000000 };
 
-/* field NULL: as above. unit_ns: ns of one unit of the file's numbers. */
+/* field NULL: as above. unit_ns: ns of one unit of the file's numbers; 0: not stated, which is a
+ * second, but for "timestamp_ns". */
 pj_status pji_times_read(struct pji_times *times, const char *path, const char *field,
                          double unit_ns, struct pj_error *err);
 void pji_times_fini(struct pji_times *times);

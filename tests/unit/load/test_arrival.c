@@ -238,6 +238,12 @@ static void traces_are_read(void **state)
                 "{\"timestamp\": 1.5e3}",
                 NULL, 1e6);
     check_times("{\"a\": 7}\n{\"a\": 8.5}\n{\"a\": 8.5}\n", "a", 1e9);
+    check_times("\xef\xbb\xbf{\"t\": 1}\n{\"t\": 2.5}\n{\"t\": 2.5}\n", NULL, 1e9);
+    /* no unit stated: seconds, or what the name says */
+    check_times("t\n1\n2.5\n2.5\n", NULL, 0);
+    check_times("timestamp_ns,n\n7,1\n1500000007,1\n1500000007,2\n", NULL, 0);
+    check_times("{\"timestamp_ns\": 0}\n{\"timestamp_ns\": 15e8}\n{\"timestamp_ns\": 15e8}\n", NULL,
+                0);
 }
 
 static void wrong_traces_are_refused_with_their_line(void **state)
@@ -250,6 +256,12 @@ static void wrong_traces_are_refused_with_their_line(void **state)
         {"t\n1\nnan\n", NULL, "trace:3: 'nan' is not a time"},
         {"t\n1\n2024-01-01 00:00:00\n", NULL, "trace:3: '2024-01-01"},
         {"t\n1\n\"1,5\"\n", NULL, "trace:3: '1,5' is not a time"},
+        {"t\n0,5\n1,5\n", NULL, "trace:2: a line of 2 fields below one of 1: are there decimal"},
+        {"timestamp;n\n0,5;3\n1,5;4\n", NULL, "trace:2: a line of 2 fields below one of 1"},
+        {"t,n\n0,3\n1,5,4\n", NULL, "trace:3: a line of 3 fields below one of 2"},
+        {"n,t\n3,0\n4\n", NULL, "trace:3: a line of 1 fields below one of 2"},
+        {"t,n,t\n0,1,2\n", NULL, "two columns 't'"},
+        {"[{\"t\": 1}]\n", NULL, "is a JSON array"},
         {"a,b\n1,2\n", NULL, "which column holds the times"},
         {"a,b\n1,2\n", "c", "has no column 'c': it has a, b"},
         {"timestamp,b\n,2\n", NULL, "trace:2: the time is missing"},
