@@ -31,7 +31,9 @@ static void count_tokens(struct pji_latency *l, const struct pji_request_record 
         l->uncounted++;
     else
         l->output_tokens += r->output_tokens;
-    if (r->prompt_tokens > 0)
+    if (r->prompt_tokens < 0)
+        l->unprompted++;
+    else
         l->prompt_tokens += r->prompt_tokens;
     l->cache_hits += r->cached_tokens > 0 ? 1 : 0;
     if (fixed_length && r->output_tokens >= 0 && r->output_tokens != max_tokens)

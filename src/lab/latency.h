@@ -18,6 +18,7 @@ struct pji_sample {
 
 struct pji_latency {
     uint64_t requests, failed, uncounted, wrong_length, cache_hits;
+    uint64_t unprompted; /* succeeded without a count of prompt tokens */
     int64_t prompt_tokens, output_tokens, chunks;
     struct pji_sample ttft_s, tpot_s, e2e_s;     /* from the actual send */
     struct pji_sample ttft_sched_s, e2e_sched_s; /* from the time the request was due */

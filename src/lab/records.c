@@ -324,14 +324,14 @@ static pj_status put_request_metrics(struct writer *w, const struct pji_phase_da
     double dur_s = pji_s_from_ns(phase->end_ns - phase->start_ns);
     double ok = (double)(f->requests - f->failed);
     double tokens = output_tokens(phase, parts, f);
-    bool counted = !isnan(tokens);
+    bool counted = !isnan(tokens), prompted = f->prompt_tokens > 0 && f->unprompted == 0;
     pj_status status = put_metric(w, task, "requests", (double)f->requests, "");
     if (status == PJ_OK)
         status = put_metric(w, task, "requests_failed", (double)f->failed, "");
     if (status == PJ_OK)
-        status = put_metric(w, task, "prompt_tokens",
-                            f->prompt_tokens > 0 ? (double)f->prompt_tokens : (double)NAN,
-                            f->prompt_tokens > 0 ? "" : no_tokens);
+        status =
+            put_metric(w, task, "prompt_tokens", prompted ? (double)f->prompt_tokens : (double)NAN,
+                       prompted ? "" : no_tokens);
     if (status == PJ_OK)
         status = put_metric(w, task, "output_tokens", tokens, counted ? "" : no_tokens);
     if (status == PJ_OK)

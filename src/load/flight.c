@@ -291,10 +291,22 @@ void pji_flight_land(struct pji_flight *f, int64_t t_ns)
     pji_run_landed(f->run, f, t_ns);
 }
 
+/* Some servers fill in zeros where they did not count: text is never of no token. */
+static void drop_zeros(struct pji_flight *f)
+{
+    struct pji_request_record *r = f->record;
+    const char *prompt = spec_of(f)->prompt;
+    if (r->output_tokens == 0 && f->text.len + f->reasoning.len > 0)
+        r->output_tokens = -1;
+    if (r->prompt_tokens == 0 && prompt != NULL && prompt[0] != '\0')
+        r->prompt_tokens = -1;
+}
+
 static void on_done(void *context, long http_status, const char *error, int64_t t_ns)
 {
     struct pji_flight *f = context;
     f->record->http_status = http_status;
+    drop_zeros(f);
     judge(f, error);
     pji_flight_land(f, t_ns);
     /* one for one: a run that is behind schedule takes up free connections before it opens more */

@@ -1,5 +1,6 @@
 /* net/sse.c - see sse.h. The grammar is that of the WHATWG HTML standard, section 9.2.5; of its
- * fields "data" matters here, and the type "error", with which some servers end a stream.
+ * fields "data" matters here, and the type "error", with which some servers end a stream; others
+ * (llama.cpp until 2025) do so with a field of their own, "error: {…}", which is read as both.
  */
 #include "net/sse.h"
 
@@ -75,10 +76,14 @@ static pj_status take_line(struct pji_sse *sse, const char *line, size_t len, bo
 {
     if (len == 0)
         return dispatch(sse, fn, context, err);
-    sse->is_error = sse->is_error || names_error(line, len);
-    if (len < 4 || memcmp(line, "data", 4) != 0 || (len > 4 && line[4] != ':'))
+    size_t name = len >= 4 && memcmp(line, "data", 4) == 0 ? 4 : 0;
+    if (name == 0) {
+        name = len >= 6 && memcmp(line, "error:", 6) == 0 ? 5 : 0;
+        sse->is_error = sse->is_error || name > 0 || names_error(line, len);
+    }
+    if (name == 0 || (len > name && line[name] != ':'))
         return PJ_OK;
-    size_t skip = len > 4 ? 5 : 4;
+    size_t skip = len > name ? name + 1 : name;
     if (skip < len && line[skip] == ' ')
         skip++;
     line += skip;

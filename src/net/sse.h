@@ -1,7 +1,7 @@
 /* net/sse.h - server-sent events (WHATWG HTML, section 9.2) from bytes as they come: calls back for
  * each complete event's data. Lines may be split anywhere; LF, CRLF and CR end a line; a byte order
  * mark at the start and comments are skipped, and so are other fields than "data", but for the type
- * "error"; an event that the stream ends in the
+ * "error" and a field "error" (data of an event of that type); an event that the stream ends in the
  * middle of is never delivered. Bounded: an event or a line over 4 MiB is PJ_EPEER.
  *
  * An event whose bytes came in one piece is handed out in place, without a copy.

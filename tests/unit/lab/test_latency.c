@@ -209,6 +209,23 @@ static void short_and_uncounted_answers(void **state)
     assert_true(isnan(get(&f, "slo_met_share")));
 }
 
+/* The sum of what only some requests told would be the sum of none. */
+static void prompts_that_nobody_counted(void **state)
+{
+    (void)state;
+    struct pji_request_record told = request(4), untold = request(4), failed = request(4);
+    struct pji_latency l = {0};
+    untold.prompt_tokens = failed.prompt_tokens = -1;
+    failed.error = (char[]){"cut off"};
+    assert_int_equal(pji_latency_add(&l, &told, &(struct pji_slo){0}, false, 0, NULL), PJ_OK);
+    assert_int_equal(pji_latency_add(&l, &failed, &(struct pji_slo){0}, false, 0, NULL), PJ_OK);
+    assert_int_equal(l.prompt_tokens, 3);
+    assert_int_equal(l.unprompted, 0);
+    assert_int_equal(pji_latency_add(&l, &untold, &(struct pji_slo){0}, false, 0, NULL), PJ_OK);
+    assert_int_equal(l.unprompted, 1);
+    pji_latency_fini(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +236,7 @@ int main(void)
         cmocka_unit_test(failed_requests_are_never_fast),
         cmocka_unit_test(limits_count_from_the_schedule),
         cmocka_unit_test(short_and_uncounted_answers),
+        cmocka_unit_test(prompts_that_nobody_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
