@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,16 +71,30 @@ static void say(struct pji_server_reply *reply, unsigned status, json_t *object)
     json_decref(object);
 }
 
+/* What a stranger sent goes into a log that somebody reads in a terminal: nothing in it may move a
+ * cursor or end a line. */
+static const char *printable(const char *text, char *out, size_t size)
+{
+    size_t n = 0;
+    for (; text[n] != '\0' && n + 1 < size; n++)
+        out[n] = text[n] >= 0x20 && text[n] < 0x7f ? text[n] : '?';
+    out[n] = '\0';
+    return out;
+}
+
 static void refuse(struct call *c, unsigned status, const char *code, const char *words)
 {
+    char method[16];
+    char path[161];
     json_t *object = json_object();
     json_object_set_new(object, "error", json_string(code));
     json_object_set_new(object, "message", json_string(words));
     if (c->id.nonce[0] != '\0')
         pji_job_id_put(&c->id, object);
     if (status != 404 || c->id.nonce[0] == '\0')
-        pji_log(c->agent->spool.log, PJI_LOG_WARNING, "refused %s %.160s from %s: %s",
-                c->request->method, c->request->path, c->request->peer, words);
+        pji_log(c->agent->spool.log, PJI_LOG_WARNING, "refused %s %s from %s: %s",
+                printable(c->request->method, method, sizeof method),
+                printable(c->request->path, path, sizeof path), c->request->peer, words);
     say(c->reply, status, object);
 }
 
@@ -133,6 +148,15 @@ static const struct route *find_route(struct call *c, bool *other_method)
     return NULL;
 }
 
+/* "application/json", whatever its parameters; media types know no case (RFC 9110, 8.3.1). */
+static bool is_json(const char *content_type)
+{
+    static const char json[] = "application/json";
+    if (content_type == NULL || strncasecmp(content_type, json, sizeof json - 1) != 0)
+        return false;
+    return strchr("; \t", content_type[sizeof json - 1]) != NULL;
+}
+
 bool pji_api_admit(void *context, const struct pji_server_request *request,
                    struct pji_server_reply *reply)
 {
@@ -151,9 +175,7 @@ bool pji_api_admit(void *context, const struct pji_server_request *request,
             refuse(&c, 404, "no_such_path", "the API has no such path");
         return false;
     }
-    if (route->has_body &&
-        (request->content_type == NULL ||
-         strncmp(request->content_type, "application/json", strlen("application/json")) != 0)) {
+    if (route->has_body && !is_json(request->content_type)) {
         refuse(&c, 415, "not_json", "the body must be application/json");
         return false;
     }
@@ -524,9 +546,14 @@ static void get_file(struct call *c)
         pji_str_addf(&below, "/work/artefacts/1/%s", job->result.files[index].name);
     char *path = pji_jobs_path(&c->agent->spool, job, pji_str_text(&below), NULL);
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    errno = 0;
     if (fd < 0 || !read_piece(fd, offset, (size_t)len, &c->reply->body)) {
+        /* a disk may answer again; what is gone or shorter than it was will not come back */
+        bool gone = fd < 0 ? access(path != NULL ? path : "", F_OK) != 0 : errno == 0;
         pji_str_clear(&c->reply->body);
-        refuse(c, 500, "internal", "the file cannot be read any more");
+        refuse(c, gone ? 404 : 500, gone ? "no_such_file" : "internal",
+               gone ? "the file is not there any more, or is shorter than it was"
+                    : "the file cannot be read");
     } else {
         c->reply->status = 200;
         c->reply->content_type = "application/octet-stream";

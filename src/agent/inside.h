@@ -36,6 +36,11 @@ struct pji_order {
 pj_status pji_order_read(const struct pji_agent *agent, const json_t *message, bool with_trial,
                          struct pji_order *order, struct pj_error *err);
 void pji_order_fini(struct pji_order *order);
+/* The types of a message's parts that no other function reads: PJ_EINVAL. */
+pj_status pji_order_shape(const json_t *message, bool with_trial, struct pj_error *err);
+/* Does the message tell a digest for every file that the study reads? PJ_EINVAL. */
+pj_status pji_order_digests_told(const json_t *message, const struct pji_study *study,
+                                 struct pj_error *err);
 /* The digests in a message against those of our files; PJ_EINVAL says which file differs.
  * examples_sha256 NULL: the task has none. */
 pj_status pji_order_same_items(const json_t *message, const char *task, const char *sha256,

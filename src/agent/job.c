@@ -83,11 +83,9 @@ pj_status pji_order_read(const struct pji_agent *agent, const json_t *message, b
     char *path = NULL;
     *order = (struct pji_order){0};
     const json_t *text = json_object_get(message, "study_file");
-    if (!json_is_string(text) || json_string_length(text) == 0)
-        return pji_fail(err, PJ_EINVAL, "study_file must be the text of a study file");
-    if (!json_is_array(json_object_get(message, "items")))
-        return pji_fail(err, PJ_EINVAL, "items must be the list of the tasks' digests");
-    pj_status status = pji_policy_study_path(&agent->policy, &path, err);
+    pj_status status = pji_order_shape(message, with_trial, err);
+    if (status == PJ_OK)
+        status = pji_policy_study_path(&agent->policy, &path, err);
     if (status == PJ_OK) {
         order->has_study = true;
         status = pji_study_parse(&order->study, json_string_value(text), json_string_length(text),
@@ -97,6 +95,8 @@ pj_status pji_order_read(const struct pji_agent *agent, const json_t *message, b
         status = read_trial(message, order, err);
     if (status == PJ_OK)
         status = pji_policy_files(&agent->policy, &order->study, err);
+    if (status == PJ_OK)
+        status = pji_order_digests_told(message, &order->study, err);
     free(path);
     return status;
 }

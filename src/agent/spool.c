@@ -188,11 +188,14 @@ static pj_status log_retired(struct pji_jobs *spool, const struct pji_job_id *id
     if (name == NULL)
         return PJ_ENOMEM;
     pji_job_id_path(id, path);
-    int len = snprintf(line, sizeof line, "%s %s\n", path, why);
+    /* begins with a line end of its own: a line before it may be torn (a full disk, a lost power)
+     */
+    int len = snprintf(line, sizeof line, "\n%s %s\n", path, why);
     pj_status status = PJ_OK;
+    errno = 0;
     int fd = open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 || write(fd, line, (size_t)len) != len || fsync(fd) != 0)
-        status = pji_fail_errno(err, errno != 0 ? errno : EIO, "cannot write %s", name);
+        status = pji_fail_errno(err, errno != 0 ? errno : ENOSPC, "cannot write %s", name);
     if (fd >= 0)
         close(fd);
     free(name);
@@ -248,51 +251,88 @@ static pj_status read_retired(struct pji_jobs *spool, struct pj_error *err)
     return status;
 }
 
-static json_t *read_json(const struct pji_jobs *spool, const struct pji_job *job, const char *below)
+/* *out stays NULL where there is no such file (PJ_OK) or where it is no JSON (PJ_EINVAL). Anything
+ * else is a disk that cannot be read now: nobody may conclude from it that there is nothing. */
+static pj_status read_json(const struct pji_jobs *spool, const struct pji_job *job,
+                           const char *below, json_t **out, struct pj_error *err)
 {
     char *text = NULL;
     size_t len = 0;
-    json_t *out = NULL;
-    char *path = pji_jobs_path(spool, job, below, NULL);
-    if (path != NULL && pji_read_file(path, JOB_FILE_MOST, &text, &len, NULL) == PJ_OK)
-        out = pji_json_parse(text, len, path, NULL);
+    struct pj_error why = {0};
+    *out = NULL;
+    char *path = pji_jobs_path(spool, job, below, err);
+    if (path == NULL)
+        return PJ_ENOMEM;
+    pj_status status = pji_read_file(path, JOB_FILE_MOST, &text, &len, &why);
+    if (status == PJ_OK && (*out = pji_json_parse(text, len, path, &why)) == NULL)
+        status = why.code;
+    else if (status == PJ_ENOTFOUND)
+        status = PJ_OK;
+    if (status != PJ_OK && err != NULL)
+        *err = why;
     free(text);
     free(path);
-    return out;
+    return status;
+}
+
+/* What is in a job's folder: its name, and whether it ended. *keep: there is something that may not
+ * be thrown away; *known: it has a name. */
+static pj_status read_job(struct pji_jobs *spool, struct pji_job *job, bool *keep, bool *known,
+                          struct pj_error *err)
+{
+    struct pj_error why = {0};
+    json_t *order = NULL;
+    json_t *result = NULL;
+    pj_status status = read_json(spool, job, "/job.json", &order, &why);
+    *keep = order != NULL || status == PJ_EINVAL;
+    if (status == PJ_OK || status == PJ_EINVAL)
+        status = read_json(spool, job, "/result.json", &result, &why);
+    if (status != PJ_OK && status != PJ_EINVAL) {
+        if (err != NULL)
+            *err = why;
+    } else {
+        status = PJ_OK;
+        *known = pji_job_id_get(order, &job->id, NULL) == PJ_OK ||
+                 pji_job_id_get(result, &job->id, NULL) == PJ_OK;
+        if (*known && pji_result_get(result, &job->id, &job->result, NULL) == PJ_OK)
+            job->state = PJI_JOB_FINISHED;
+    }
+    json_decref(order);
+    json_decref(result);
+    return status;
 }
 
 /* One folder that an agent before us left. */
 static pj_status load(struct pji_jobs *spool, int64_t number, struct pj_error *err)
 {
     struct stat info;
+    bool keep = false;
+    bool known = false;
     struct pji_job *job = pji_zalloc(1, sizeof *job, err);
     if (job == NULL)
         return PJ_ENOMEM;
     *job = (struct pji_job){.number = number, .power_w = (double)NAN};
     char *dir = pji_jobs_path(spool, job, "", err);
     char *work = pji_jobs_path(spool, job, "/work", err);
-    json_t *order = read_json(spool, job, "/job.json");
-    json_t *result = read_json(spool, job, "/result.json");
     if (number >= spool->next_number)
         spool->next_number = number + 1;
-    if (dir == NULL || work == NULL || order == NULL ||
-        pji_job_id_get(order, &job->id, NULL) != PJ_OK || pji_jobs_retired(spool, &job->id)) {
-        /* never accepted, or not wanted any more */
-        if (dir != NULL)
-            (void)pji_remove_tree(dir, NULL);
-        free(job);
-    } else {
-        if (result != NULL && pji_result_get(result, &job->id, &job->result, NULL) == PJ_OK)
-            job->state = PJI_JOB_FINISHED;
-        else
-            job->cut_off = lstat(work, &info) == 0;
+    pj_status status = dir != NULL && work != NULL ? PJ_OK : PJ_ENOMEM;
+    if (status == PJ_OK)
+        status = read_job(spool, job, &keep, &known, err);
+    if (status == PJ_OK && keep && known && !pji_jobs_retired(spool, &job->id)) {
+        job->cut_off = job->state != PJI_JOB_FINISHED && lstat(work, &info) == 0;
         append(spool, job);
+        job = NULL;
+    } else if (status == PJ_OK && keep && !known) {
+        pji_log(spool->log, PJI_LOG_ERROR,
+                "%s is damaged: it is left as it is, and nobody will ask for it", dir);
+    } else if (status == PJ_OK) { /* never accepted, or not wanted any more */
+        (void)pji_remove_tree(dir, NULL);
     }
-    json_decref(order);
-    json_decref(result);
+    free(job);
     free(dir);
     free(work);
-    return PJ_OK;
+    return status;
 }
 
 static pj_status load_all(struct pji_jobs *spool, struct pj_error *err)
@@ -334,6 +374,25 @@ static pj_status take_lock(struct pji_jobs *spool, struct pj_error *err)
     return status;
 }
 
+/* The state folder and its jobs. Who can write there could put a token of his own in ours' place.
+ */
+static pj_status make_folders(const char *dir, const char *jobs, struct pj_error *err)
+{
+    struct stat info;
+    bool ours = lstat(dir, &info) != 0;
+    pj_status status = pji_make_dirs(jobs, err);
+    if (status != PJ_OK)
+        return status;
+    if (stat(dir, &info) != 0 || (ours && chmod(dir, 0700) != 0) || chmod(jobs, 0700) != 0)
+        return pji_fail_errno(err, errno, "cannot keep others out of %s", dir);
+    if (!ours && (info.st_mode & 022) != 0)
+        return pji_fail(err, PJ_EACCESS,
+                        "others can write into the state folder %s (mode %03o), and could replace "
+                        "its token: chmod go-w it, or choose another with --state",
+                        dir, (unsigned)(info.st_mode & 0777));
+    return PJ_OK;
+}
+
 pj_status pji_jobs_open(struct pji_jobs *spool, const char *dir, const struct pji_log *log,
                         struct pj_error *err)
 {
@@ -342,9 +401,7 @@ pj_status pji_jobs_open(struct pji_jobs *spool, const char *dir, const struct pj
     pthread_cond_init(&spool->work, NULL);
     spool->dir = pji_dup(dir, err);
     char *jobs = spool->dir != NULL ? own_path(spool, "jobs", err) : NULL;
-    pj_status status = jobs != NULL ? pji_make_dirs(jobs, err) : PJ_ENOMEM;
-    if (status == PJ_OK && chmod(jobs, 0700) != 0)
-        status = pji_fail_errno(err, errno, "cannot keep others out of %s", jobs);
+    pj_status status = jobs != NULL ? make_folders(dir, jobs, err) : PJ_ENOMEM;
     if (status == PJ_OK)
         status = take_lock(spool, err);
     if (status == PJ_OK)

@@ -21,7 +21,9 @@ static pj_status create(const char *path, bool *created, struct pj_error *err)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return errno == EEXIST ? PJ_OK : pji_fail_errno(err, errno, "cannot create %s", path);
-    pj_status status = pji_random_hex(text, PJI_TOKEN_CHARS, err);
+    pj_status status = fchmod(fd, 0600) == 0 /* a umask may have taken too much */
+                           ? pji_random_hex(text, PJI_TOKEN_CHARS, err)
+                           : pji_fail_errno(err, errno, "cannot keep %s to ourselves", path);
     text[PJI_TOKEN_CHARS] = '\n';
     if (status == PJ_OK &&
         (write(fd, text, PJI_TOKEN_CHARS + 1) != PJI_TOKEN_CHARS + 1 || fsync(fd) != 0))
@@ -34,6 +36,25 @@ static pj_status create(const char *path, bool *created, struct pj_error *err)
     return status;
 }
 
+/* Only we may know what is in it. */
+static pj_status check_file(const char *path, const struct stat *info, struct pj_error *err)
+{
+    if (!S_ISREG(info->st_mode))
+        return pji_fail(err, PJ_EACCESS,
+                        "the token %s is no ordinary file: remove it and a new one is made", path);
+    if (info->st_uid != geteuid())
+        return pji_fail(err, PJ_EACCESS,
+                        "the token %s belongs to another user (uid %lld), who knows it: remove the "
+                        "file and a new one is made",
+                        path, (long long)info->st_uid);
+    if ((info->st_mode & 077) != 0)
+        return pji_fail(err, PJ_EACCESS,
+                        "the token %s can be read by others (mode %03o): make a new one (remove "
+                        "the file) or chmod 600 it",
+                        path, (unsigned)(info->st_mode & 0777));
+    return PJ_OK;
+}
+
 pj_status pji_token_open(struct pji_token *token, const char *path, bool *created,
                          struct pj_error *err)
 {
@@ -43,15 +64,12 @@ pj_status pji_token_open(struct pji_token *token, const char *path, bool *create
     pj_status status = create(path, created, err);
     if (status != PJ_OK)
         return status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 || fstat(fd, &info) != 0) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &info) != 0)
         status = pji_fail_errno(err, errno, "cannot read the token %s", path);
-    } else if ((info.st_mode & 077) != 0) {
-        status = pji_fail(err, PJ_EACCESS,
-                          "the token %s can be read by others (mode %03o): make a new one (remove "
-                          "the file) or chmod 600 it",
-                          path, (unsigned)(info.st_mode & 0777));
-    } else {
+    else
+        status = check_file(path, &info, err);
+    if (status == PJ_OK) {
         ssize_t n = read(fd, text, sizeof text - 1);
         size_t len = n > 0 ? strcspn(text, " \t\r\n") : 0;
         if (len < 32)

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -26,7 +27,8 @@ struct connection {
     struct connection *next, *previous;
     int fd;
     int64_t deadline_ns;
-    bool cut; /* shut down already */
+    const char *else_words; /* why it is cut off then; NULL: it may just have been idle */
+    bool cut;               /* shut down already */
     char peer[INET6_ADDRSTRLEN];
 };
 
@@ -118,11 +120,13 @@ static struct connection *connection_of(struct MHD_Connection *mhd)
     return info != NULL ? info->socket_context : NULL;
 }
 
-static void must_reach(struct MHD_Connection *mhd, int64_t dur_ns)
+static void must_reach(struct MHD_Connection *mhd, int64_t dur_ns, const char *else_words)
 {
     struct connection *c = connection_of(mhd);
-    if (c != NULL)
-        c->deadline_ns = pji_clock_ns(CLOCK_MONOTONIC) + dur_ns;
+    if (c == NULL)
+        return;
+    c->deadline_ns = pji_clock_ns(CLOCK_MONOTONIC) + dur_ns;
+    c->else_words = else_words;
 }
 
 /* Cuts off who is late; returns the time of the next deadline. */
@@ -135,6 +139,9 @@ static int64_t cut_late(struct pji_server *server)
             continue;
         if (c->deadline_ns <= t_ns) {
             c->cut = true;
+            if (c->else_words != NULL)
+                pji_log(server->config.log, PJI_LOG_WARNING, "cut off a request from %s: %s",
+                        c->peer, c->else_words);
             if (c->fd >= 0)
                 shutdown(c->fd, SHUT_RDWR);
             next_ns = t_ns; /* the daemon notices at once */
@@ -167,7 +174,7 @@ static enum MHD_Result send_reply(struct MHD_Connection *mhd, const struct pji_s
         MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (close_after)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    must_reach(mhd, server->config.reply_ns);
+    must_reach(mhd, server->config.reply_ns, "its answer was not taken in time");
     enum MHD_Result result =
         MHD_queue_response(mhd, ok ? reply->status : MHD_HTTP_INTERNAL_SERVER_ERROR, response);
     MHD_destroy_response(response);
@@ -197,9 +204,56 @@ static bool declares_too_much(struct MHD_Connection *mhd, size_t most)
     return text != NULL && strtoull(text, NULL, 10) > most;
 }
 
+/* What two readers of one request could understand differently (RFC 9112, sections 6.1 and 6.3). */
+struct headers {
+    unsigned authorization, length, encoding, type;
+};
+
+static enum MHD_Result look_at_header(void *context, enum MHD_ValueKind kind, const char *key,
+                                      const char *value)
+{
+    struct headers *h = context;
+    (void)kind;
+    (void)value;
+    h->authorization += strcasecmp(key, MHD_HTTP_HEADER_AUTHORIZATION) == 0;
+    h->length += strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    h->encoding += strcasecmp(key, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    h->type += strcasecmp(key, MHD_HTTP_HEADER_CONTENT_TYPE) == 0;
+    return MHD_YES;
+}
+
+static bool is_ambiguous(struct MHD_Connection *mhd)
+{
+    struct headers h = {0};
+    MHD_get_connection_values(mhd, MHD_HEADER_KIND, look_at_header, &h);
+    return h.authorization > 1 || h.length > 1 || h.encoding > 1 || h.type > 1 ||
+           (h.length > 0 && h.encoding > 0);
+}
+
+static enum MHD_Result ambiguous(struct MHD_Connection *mhd, const struct pji_server *server)
+{
+    struct pji_server_reply reply = {.status = MHD_HTTP_BAD_REQUEST};
+    const struct connection *c = connection_of(mhd);
+    pji_log(server->config.log, PJI_LOG_WARNING,
+            "refused a request from %s: its headers contradict each other",
+            c != NULL ? c->peer : "?");
+    pji_str_add(&reply.body, "{\"error\": \"malformed\", \"message\": \"a header that decides is "
+                             "given twice, or contradicts another\"}\n");
+    return send_reply(mhd, server, &reply, true);
+}
+
+static void say_too_long(struct MHD_Connection *mhd, const struct pji_server *server)
+{
+    const struct connection *c = connection_of(mhd);
+    pji_log(server->config.log, PJI_LOG_WARNING,
+            "refused a request from %s: its body is longer than %zu bytes",
+            c != NULL ? c->peer : "?", server->config.body_most);
+}
+
 static enum MHD_Result too_long(struct MHD_Connection *mhd, const struct pji_server *server)
 {
     struct pji_server_reply reply = {.status = MHD_HTTP_CONTENT_TOO_LARGE};
+    say_too_long(mhd, server);
     pji_str_addf(&reply.body,
                  "{\"error\": \"too_large\", \"message\": \"a body may have at most %zu "
                  "bytes\"}\n",
@@ -212,7 +266,9 @@ static enum MHD_Result begin(struct pji_server *server, struct MHD_Connection *m
 {
     struct pji_server_reply reply = {0};
     struct pji_server_request request = describe(mhd, method, path, NULL);
-    must_reach(mhd, server->config.body_ns);
+    must_reach(mhd, server->config.body_ns, "its body was not complete in time");
+    if (is_ambiguous(mhd))
+        return ambiguous(mhd, server);
     if (!server->config.admit(server->config.context, &request, &reply))
         return send_reply(mhd, server, &reply, true);
     if (declares_too_much(mhd, server->config.body_most))
@@ -238,6 +294,8 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
         *data_len = 0;
         /* a body without a declared length that is too long: no answer can be given before its
          * end, so the connection is closed */
+        if (intake->too_long)
+            say_too_long(mhd, server);
         return intake->too_long || intake->body.failed ? MHD_NO : MHD_YES;
     }
     struct pji_server_reply reply = {0};
@@ -257,7 +315,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **slot,
         pji_str_fini(&intake->body);
         free(intake);
     }
-    must_reach(mhd, server->config.header_ns); /* of the next request */
+    must_reach(mhd, server->config.header_ns, NULL); /* of the next request */
 }
 
 static size_t leave_escaped(void *context, struct MHD_Connection *mhd, char *text)

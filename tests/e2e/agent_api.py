@@ -21,6 +21,8 @@ from agent_rig import COMMAND_STUDY, Rig, check, tap  # noqa: E402
 
 ROOT = os.environ.get("PERJOULE_SOURCE_ROOT") or os.path.join(os.path.dirname(__file__), "..", "..")
 SLEEPER = COMMAND_STUDY.replace('["true"]', '["sleep", "1"]')
+WITH_TASK = COMMAND_STUDY.format(repetitions=1, attempts=1, executor="local").replace(
+    'run: ["true"]', 'protocol: jsonl, run: ["true"]') + "task: {items: items.jsonl, prompt: x}\n"
 # what no client can bring about at will
 NOT_PROVOKED = {"500", "507"}
 
@@ -300,6 +302,29 @@ class Suite:
                            {"items": 1}, {"repetition": "1"}):
                 check(self.api.ask("PUT", path, dict(body, **change))[0] == 422, str(change))
             check(self.api.ask("POST", "/v1/check", {"study_file": "x", "items": []})[0] == 422, "x")
+            digest = "0" * 64
+            for change in ({"items": [1]}, {"items": [{}]}, {"items": [{"task": "t"}]},
+                           {"items": [{"task": "t", "sha256": "x"}]},
+                           {"items": [{"task": 1, "sha256": digest}]},
+                           {"items": [{"task": "t", "sha256": digest, "x": 1}]},
+                           {"items": [{"task": "t", "sha256": digest, "examples_sha256": None}]},
+                           {"times_sha256": 1}, {"times_sha256": None}, {"times_sha256": "x"},
+                           {"unheard_of": 1}, {"around": None}, {"around": {}},
+                           {"study_file": WITH_TASK},
+                           {"study_file": None}, {"levels": None}, {"levels": [None]}):
+                check(self.api.ask("PUT", path, dict(body, **change))[0] == 422, str(change))
+            for words in ("application/jsonx", "text/json", "application", ""):
+                check(self.api.ask("POST", "/v1/check", raw="{}", headers={
+                    "Content-Type": words})[0] == 415, words)
+            check(self.api.ask("POST", "/v1/check", raw="[]", headers={
+                "Content-Type": "Application/JSON; charset=utf-8"})[0] == 400, "media types")
+            show = b"Authorization: Bearer " + self.rig.token().encode() + b"\r\n"
+            for twice in (show + show, show + b"Authorization: x\r\n",
+                          show + b"Content-Length: 2\r\nContent-Length: 2\r\n",
+                          show + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n"):
+                answer = self.raw(b"POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                                  b"application/json\r\n" + twice + b"\r\n{}")
+                check(answer.startswith(b"HTTP/1.1 400") and b"twice" in answer, repr(answer[:300]))
             for data in (b"\0" * 4096, b"GET\r\n\r\n", b"GET /v1/agent HTTP/9.9\r\n\r\n",
                          b"PUT /v1/agent HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"\r\n" * 5000,
                          b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -308,6 +333,13 @@ class Suite:
                 answer = self.raw(data)
                 check(not answer.startswith(b"HTTP/1.1 2"), repr(data[:40]) + repr(answer[:80]))
         self.unchanged(run)
+        # a stranger's bytes move no cursor in the terminal that shows the log
+        for data in (b"GET /\x1b[2J\x07\x9b1m HTTP/1.1\r\nHost: x\r\n\r\n",
+                     b"G\x1b[1mT /v1/agent HTTP/1.1\r\nHost: x\r\n\r\n"):
+            check(self.raw(data).startswith(b"HTTP/1.1 401"), repr(data))
+        words = self.rig.agent_words()
+        check("refused GET /?[2J??1m from" in words, words[-400:])
+        check(all(c == "\n" or " " <= c <= "~" for c in words), "the log has control characters")
 
     def not_allowed(self):
         def run():

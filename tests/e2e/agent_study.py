@@ -241,6 +241,31 @@ class Study:
         check([a[1:3] for a in self.attempts(out)] == [(1, "done")] * 2, str(self.attempts(out)))
         rig.as_undisturbed(self.reference, out)
 
+    def spool_damaged(self):
+        """A result that rots while it waits is not taken, and nobody waits for its return."""
+        rig = self.fresh_agent()
+        proxy = Proxy(rig.port)
+        for name, damage, reason in (("rot", lambda data: data[:9] + bytes([data[9] ^ 4]) + data[10:],
+                                      "result_corrupt"), ("cut", lambda data: data[:9],
+                                                          "agent_discarded")):
+            out, process = self.through(proxy, name)
+            self.wait_for("a job", lambda: os.listdir(os.path.join(rig.state, "jobs")))
+            proxy.cut = True
+            self.wait_for("a result in the spool", self.results)
+            path = os.path.join(rig.state, "jobs", self.results()[0], "work", "artefacts", "1",
+                                "trace.jsonl")
+            with open(path, "rb") as file:
+                data = damage(file.read())
+            with open(path, "wb") as file:
+                file.write(data)
+            proxy.cut = False
+            code, words = rig.finish(process)
+            check(code == 0, "%d: %s" % (code, words))
+            check([a[2:] for a in self.attempts(out)][0] == ("failed", reason),
+                  str(self.attempts(out)))
+            rig.as_undisturbed(self.reference, out)
+        proxy.close()
+
     def orchestrator_restart(self):
         """kill -9 of the orchestrator: the trial goes on over there, and its result is taken over."""
         rig = self.fresh_agent()
@@ -495,6 +520,7 @@ def main():
             ("answers that break off lose nothing", study.cut_in_a_transfer),
             ("a lost agent fails the attempt; a late result is refused", study.network_lost),
             ("an agent killed with a result in its spool loses nothing", study.agent_restart),
+            ("a result damaged in the spool is not taken", study.spool_damaged),
             ("an orchestrator killed during a trial takes its result over", study.orchestrator_restart),
             ("a study that is extended goes on there", study.extended),
             ("an agent that is stopped gives its trial back", study.agent_stopped),

@@ -119,12 +119,99 @@ static void test_damage_is_left_out(void **state)
     assert_int_equal(pji_jobs_find(&spool, &good)->state, PJI_JOB_FINISHED);
     assert_int_equal(pji_jobs_find(&spool, &torn)->state, PJI_JOB_QUEUED);
     assert_int_equal(spool.n_retired, 0);
-    snprintf(path, sizeof path, "%s/jobs/77", dir);
-    assert_int_not_equal(access(path, F_OK), 0);
+    /* what was accepted once is not thrown away, even where nobody can read it any more */
+    snprintf(path, sizeof path, "%s/jobs/77/job.json", dir);
+    assert_int_equal(access(path, F_OK), 0);
     snprintf(path, sizeof path, "%s/jobs/78", dir);
     assert_int_not_equal(access(path, F_OK), 0);
     snprintf(path, sizeof path, "%s/jobs/README", dir);
     assert_int_equal(access(path, F_OK), 0);
+    pji_jobs_close(&spool);
+    temp_close(dir);
+}
+
+/* A result whose order cannot be read any more still has its own name. */
+static void test_a_result_outlives_its_order(void **state)
+{
+    (void)state;
+    char dir[TEMP_PATH], path[TEMP_PATH + 64];
+    struct pji_jobs spool;
+    struct pji_job_id id = make_id(1, '1');
+    temp_open(dir);
+    assert_int_equal(pji_jobs_open(&spool, dir, NULL, NULL), PJ_OK);
+    struct pji_job *job = add(&spool, &id);
+    finish(&spool, job);
+    snprintf(path, sizeof path, "jobs/%lld/job.json", (long long)job->number);
+    temp_write(dir, path, "{\"study\": \"aaa\x01");
+    reopen(&spool, dir);
+    assert_non_null(pji_jobs_find(&spool, &id));
+    assert_int_equal(pji_jobs_find(&spool, &id)->state, PJI_JOB_FINISHED);
+    pji_jobs_close(&spool);
+    temp_close(dir);
+}
+
+/* A disk that does not answer is no proof that there was nothing: the agent does not start. */
+static void test_what_cannot_be_read_is_not_removed(void **state)
+{
+    (void)state;
+    char dir[TEMP_PATH], path[TEMP_PATH + 64], kept[TEMP_PATH + 64];
+    struct pji_jobs spool;
+    struct pj_error err = {0};
+    struct pji_job_id id = make_id(1, '1');
+    temp_open(dir);
+    assert_int_equal(pji_jobs_open(&spool, dir, NULL, NULL), PJ_OK);
+    struct pji_job *job = add(&spool, &id);
+    finish(&spool, job);
+    snprintf(path, sizeof path, "%s/jobs/%lld/job.json", dir, (long long)job->number);
+    snprintf(kept, sizeof kept, "%s/jobs/%lld/result.json", dir, (long long)job->number);
+    pji_jobs_close(&spool);
+    /* reading a folder as a file fails for everybody, root too */
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_true(pji_jobs_open(&spool, dir, NULL, &err) < 0);
+    assert_non_null(strstr(err.text, "job.json"));
+    assert_int_equal(access(kept, F_OK), 0);
+    temp_close(dir);
+}
+
+/* A line of `retired` that broke off (a full disk, a lost power) takes no other with it. */
+static void test_a_torn_line_stays_alone(void **state)
+{
+    (void)state;
+    char dir[TEMP_PATH];
+    struct pji_jobs spool;
+    struct pji_job_id id = make_id(7, '7');
+    temp_open(dir);
+    temp_write(dir, "retired", "/v1/jobs/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/1/3/bbb");
+    assert_int_equal(pji_jobs_open(&spool, dir, NULL, NULL), PJ_OK);
+    assert_int_equal(pji_jobs_retire(&spool, add(&spool, &id), "acknowledged", NULL), PJ_OK);
+    reopen(&spool, dir);
+    assert_int_equal(spool.n_retired, 1);
+    assert_true(pji_jobs_retired(&spool, &id));
+    pji_jobs_close(&spool);
+    temp_close(dir);
+}
+
+/* Who can write into the state folder could put a token of his own there. */
+static void test_the_folder_is_ours(void **state)
+{
+    (void)state;
+    char dir[TEMP_PATH], own[TEMP_PATH + 16];
+    struct pji_jobs spool;
+    struct pj_error err = {0};
+    struct stat info;
+    temp_open(dir);
+    snprintf(own, sizeof own, "%s/state", dir);
+    mode_t mask = umask(0);
+    assert_int_equal(pji_jobs_open(&spool, own, NULL, NULL), PJ_OK);
+    umask(mask);
+    assert_int_equal(stat(own, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0700);
+    pji_jobs_close(&spool);
+    assert_int_equal(chmod(own, 0770), 0);
+    assert_int_equal(pji_jobs_open(&spool, own, NULL, &err), PJ_EACCESS);
+    assert_int_equal(chmod(own, 0755), 0); /* reading the folder's names harms nobody */
+    assert_int_equal(pji_jobs_open(&spool, own, NULL, NULL), PJ_OK);
     pji_jobs_close(&spool);
     temp_close(dir);
 }
@@ -216,6 +303,10 @@ int main(void)
         cmocka_unit_test(test_jobs_survive_a_restart),
         cmocka_unit_test(test_one_attempt_has_one_nonce),
         cmocka_unit_test(test_damage_is_left_out),
+        cmocka_unit_test(test_a_result_outlives_its_order),
+        cmocka_unit_test(test_what_cannot_be_read_is_not_removed),
+        cmocka_unit_test(test_a_torn_line_stays_alone),
+        cmocka_unit_test(test_the_folder_is_ours),
         cmocka_unit_test(test_two_agents_do_not_share),
         cmocka_unit_test(test_paths_name_one_job),
         cmocka_unit_test(test_results_are_checked),

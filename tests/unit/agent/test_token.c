@@ -24,7 +24,10 @@ static void test_made_once_with_mode_0600(void **state)
     bool created = false;
     temp_open(dir);
     snprintf(path, sizeof path, "%s/token", dir);
-    mode_t mask = umask(0);
+    mode_t mask = umask(0777);
+    assert_int_equal(pji_token_open(&one, path, &created, &err), PJ_OK);
+    assert_int_equal(unlink(path), 0);
+    umask(0);
     assert_int_equal(pji_token_open(&one, path, &created, &err), PJ_OK);
     umask(mask);
     assert_true(created);
@@ -57,6 +60,18 @@ static void test_bad_files_are_refused(void **state)
     assert_int_equal(pji_token_open(&token, path, &created, NULL), PJ_OK);
     assert_int_equal(symlink(path, link), 0);
     assert_true(pji_token_open(&token, link, &created, NULL) < 0);
+    /* its other owner knows it (only root can give a file away) */
+    if (geteuid() == 0) {
+        struct pj_error err = {0};
+        assert_int_equal(chown(path, 65534, 0), 0);
+        assert_int_equal(pji_token_open(&token, path, &created, &err), PJ_EACCESS);
+        assert_non_null(strstr(err.text, "another user"));
+        assert_int_equal(chown(path, 0, 0), 0);
+    }
+    /* a pipe has no writer: nobody waits for one */
+    snprintf(link, sizeof link, "%s/pipe", dir);
+    assert_int_equal(mkfifo(link, 0600), 0);
+    assert_int_equal(pji_token_open(&token, link, &created, NULL), PJ_EACCESS);
     temp_write(dir, "token", "short\n");
     assert_int_equal(chmod(path, 0600), 0);
     assert_int_equal(pji_token_open(&token, path, &created, NULL), PJ_EINVAL);
