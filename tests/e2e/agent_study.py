@@ -245,9 +245,10 @@ class Study:
         """A result that rots while it waits is not taken, and nobody waits for its return."""
         rig = self.fresh_agent()
         proxy = Proxy(rig.port)
-        for name, damage, reason in (("rot", lambda data: data[:9] + bytes([data[9] ^ 4]) + data[10:],
-                                      "result_corrupt"), ("cut", lambda data: data[:9],
-                                                          "agent_discarded")):
+        for name, damage, reason in (
+                ("rotten", lambda data: data[:9] + bytes([data[9] ^ 4]) + data[10:],
+                 "result_corrupt"),
+                ("shorter", lambda data: data[:9], "agent_discarded")):
             out, process = self.through(proxy, name)
             self.wait_for("a job", lambda: os.listdir(os.path.join(rig.state, "jobs")))
             proxy.cut = True
