@@ -2,9 +2,12 @@
  *
  * The text of an errno comes from strerrordesc_np (glibc 2.32): static strings, so it is safe in
  * every thread and is not translated by the host's locale, unlike strerror. Messages are kept to
- * one line and are cut at a UTF-8 boundary.
+ * one line of UTF-8, whatever bytes a program, a server or a file name put into them: they go to
+ * terminals, into the store and into JSON.
  */
 #include "core/error.h"
+
+#include "core/str.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -64,12 +67,17 @@ static void trim_utf8(char *text)
 
 static void tidy(char *text, bool was_cut)
 {
+    if (was_cut)
+        trim_utf8(text);
+    size_t len = strlen(text);
+    for (size_t i = pji_utf8_span(text, len); i < len; i += pji_utf8_span(text + i, len - i))
+        text[i++] = '?';
     for (char *c = text; *c; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = ' ';
+        else if (c[0] == '\xc2' && (unsigned char)c[1] < 0xa0) /* U+0080 to U+009F: controls too */
+            c[0] = c[1] = ' ';
     }
-    if (was_cut)
-        trim_utf8(text);
 }
 
 void pji_error_set(struct pj_error *err, pj_status code, int sys_errno, const char *format, ...)

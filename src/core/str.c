@@ -152,9 +152,13 @@ const char *pji_excerpt(const char *text, size_t len, char out[PJI_EXCERPT])
     size_t n = len < room ? len : room;
     while (n < len && n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
         n--;
+    size_t good = pji_utf8_span(text, n);
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
-        out[i] = c < 0x20 || c == 0x7f ? '?' : text[i];
+        bool stray = i == good;
+        if (stray) /* the next run of whole characters begins behind this byte */
+            good = i + 1 + pji_utf8_span(text + i + 1, n - i - 1);
+        out[i] = stray || c < 0x20 || c == 0x7f ? '?' : text[i];
     }
     memcpy(out + n, n < len ? "..." : "", n < len ? 4 : 1);
     return out;

@@ -41,8 +41,8 @@ char *pji_dupn(const char *text, size_t len, struct pj_error *err);
 /* Every occurrence of a secret (NULL or empty: none) in text[0..len) becomes as many asterisks. */
 void pji_hide(char *text, size_t len, const char *secret);
 
-/* text[0..len) made fit for a message: control characters become '?', long text is cut with "..."
- * at a UTF-8 boundary. Returns `out`. */
+/* text[0..len) made fit for a message: control characters and bytes that are no UTF-8 become '?',
+ * long text is cut with "..." at a UTF-8 boundary. Returns `out`. */
 enum { PJI_EXCERPT = 64 };
 const char *pji_excerpt(const char *text, size_t len, char out[PJI_EXCERPT]);
 

@@ -39,6 +39,13 @@ pj_status pji_command_check(const struct pji_setting *settings, size_t n, struct
     return PJ_OK;
 }
 
+pj_status pji_command_preflight(const struct pji_setting *settings, size_t n,
+                                const struct pji_engine_env *env, struct pj_error *err)
+{
+    const struct pji_setting *run = pji_setting_find(settings, n, "run");
+    return run != NULL ? pji_process_find(env->study_dir, run->values[0], err) : PJ_OK;
+}
+
 static pj_status command_start(void *state, const struct pji_setting *settings, size_t n,
                                const struct pji_engine_env *env, struct pj_error *err)
 {
@@ -105,6 +112,7 @@ const struct pji_engine_ops pji_engine_command = {
     .is_command = true,
     .keys = pji_command_keys,
     .check = pji_command_check,
+    .preflight = pji_command_preflight,
     .start = command_start,
     .run = command_run,
     .facts = command_facts,

@@ -321,6 +321,7 @@ const struct pji_engine_ops pji_engine_command_lines = {
     .state_size = sizeof(struct program),
     .keys = pji_command_keys,
     .check = program_check,
+    .preflight = pji_command_preflight,
     .start = program_start,
     .lines = program_lines,
     .alive_fd = program_alive_fd,

@@ -14,6 +14,9 @@ extern const struct pji_engine_ops pji_engine_command_lines; /* command_lines.c 
 extern const char *const pji_command_keys[];
 /* `run` is there, a list, and names a program. */
 pj_status pji_command_check(const struct pji_setting *settings, size_t n, struct pj_error *err);
+/* Its program can be run from the folder of the study. */
+pj_status pji_command_preflight(const struct pji_setting *settings, size_t n,
+                                const struct pji_engine_env *env, struct pj_error *err);
 
 /* Values of a list setting as a NULL-terminated argv with room for `extra` more pointers; the
  * strings are borrowed. The caller frees the array. */

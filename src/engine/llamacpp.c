@@ -21,6 +21,7 @@
 #include "engine/server.h"
 
 #include "core/str.h"
+#include "platform/process.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -118,12 +119,8 @@ static pj_status llamacpp_preflight(const struct pji_setting *settings, size_t n
     pj_status rc = read_options(&options, settings, n, err);
     if (rc == PJ_OK)
         rc = find_model(&path, env->study_dir, options.model, err);
-    if (rc == PJ_OK && strchr(options.server->values[0], '/') != NULL) {
-        pji_str_clear(&path);
-        pji_engine_path(&path, env->study_dir, options.server->values[0]);
-        if (access(pji_str_text(&path), X_OK) != 0)
-            rc = pji_fail_errno(err, errno, "cannot run the server %s", pji_str_text(&path));
-    }
+    if (rc == PJ_OK)
+        rc = pji_process_find(env->study_dir, options.server->values[0], err);
     pji_str_fini(&path);
     return rc;
 }

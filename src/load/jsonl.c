@@ -255,8 +255,13 @@ pj_status pji_answer_parse(struct pji_answer_line *answer, const char *line, siz
     json_error_t fault;
     *answer = (struct pji_answer_line){.prompt_tokens = -1, .output_tokens = -1};
     json_t *object = json_loadb(line, len, JSON_REJECT_DUPLICATES, &fault);
-    pj_status status = json_is_object(object) ? take_members(answer, object, &why)
-                                              : pji_fail(&why, PJ_EPEER, "it is not a JSON object");
+    pj_status status = PJ_OK;
+    if (object == NULL)
+        status = pji_fail(&why, PJ_EPEER, "it is not a JSON object (%.100s)", fault.text);
+    else if (!json_is_object(object))
+        status = pji_fail(&why, PJ_EPEER, "it is not a JSON object");
+    else
+        status = take_members(answer, object, &why);
     json_decref(object);
     if (status != PJ_OK) {
         char excerpt[PJI_EXCERPT];

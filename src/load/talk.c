@@ -274,7 +274,8 @@ static pj_status check(struct pji_run *run, bool died, struct pj_error *err)
         return pji_fail(err, t->status, "%s", t->why.text);
     if (died || (cut && pji_jsonl_ended(t->lines)))
         return pji_jsonl_break(t->lines, "engine_died", err,
-                               "the program ended before all items were answered");
+                               "the program ended before all items were answered: its last words, "
+                               "if any, are in engine.log");
     if (t->lines->ended)
         return pji_jsonl_break(t->lines, "output_closed", err,
                                "the program closed its output before all items were answered");

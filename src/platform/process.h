@@ -73,6 +73,10 @@ pj_status pji_process_start_ticks(pid_t pid, uint64_t *ticks, struct pj_error *e
 /* Exit code as a shell reports it: status, or 128 + signal. */
 int pji_process_exit_code(int wait_status);
 
+/* Whether `program` could be run with cwd as its folder (NULL: ours): a path as it is, a name along
+ * PATH. Starts nothing. PJ_ENOTFOUND, PJ_EACCESS, PJ_EIO with a sentence that names it. */
+pj_status pji_process_find(const char *cwd, const char *program, struct pj_error *err);
+
 /* Identity of this boot, "" when it cannot be read: pids and start times mean nothing after
  * another. size of 37 is enough. */
 void pji_boot_id(char *text, size_t size);

@@ -149,6 +149,19 @@ static void test_dup_and_excerpt(void **state)
     char shown[PJI_EXCERPT];
     assert_string_equal(pji_excerpt("a\nb\x01", 4, shown), "a?b?");
     assert_string_equal(pji_excerpt("abc", 0, shown), "");
+    assert_string_equal(pji_excerpt("\xff"
+                                    "a\xc3\xa9\xc3"
+                                    "b\xfe",
+                                    7, shown),
+                        "?a\xc3\xa9?b?");
+    /* a sentence about them is text too, and none for the terminal's own ears */
+    struct pj_error said = {0};
+    assert_int_equal(pji_fail(&said, PJ_EPEER, "%s",
+                              "\xff"
+                              "a\xc3\xa9\x1b[2J\xc2\x9b"
+                              "2J\xe2"),
+                     PJ_EPEER);
+    assert_string_equal(said.text, "?a\xc3\xa9 [2J  2J?");
     char text[200];
     for (size_t i = 0; i + 2 < sizeof text; i += 2)
         memcpy(text + i, "\xc3\xa9", 3);

@@ -321,6 +321,49 @@ static void test_refuses_an_unknown_setting(void **state)
     }
 }
 
+static pj_status look(struct bench *bench, const char *program)
+{
+    struct pji_setting settings[2] = {
+        {.key = bench->ops->lines != NULL || bench->ops->is_command ? "run" : "server",
+         .values = &program,
+         .n = 1,
+         .is_list = true},
+        {.key = "model", .values = (const char *const[]){"model.gguf"}, .n = 1},
+    };
+    bench->err = (struct pj_error){0};
+    return bench->ops->preflight(settings, 2, &bench->env, &bench->err);
+}
+
+/* Before anything is started; relative paths begin in the folder of the study. */
+static void test_looks_for_its_program(void **state)
+{
+    (void)state;
+    const struct pji_engine_ops *const *table = pji_engine_table();
+    for (; *table != NULL; table++) {
+        struct bench bench;
+        char path[600];
+        if ((*table)->starts_nothing)
+            continue;
+        bench_open(&bench, (*table)->kind);
+        bench.ops = *table;
+        temp_write(bench.dir, "tool", "#!/bin/sh\n");
+        assert_int_equal(look(&bench, "./tool"), PJ_EACCESS); /* not executable */
+        assert_non_null(strstr(bench.err.text, "cannot run the program"));
+        snprintf(path, sizeof path, "%s/tool", bench.dir);
+        assert_int_equal(chmod(path, 0755), 0);
+        assert_int_equal(look(&bench, "./tool"), PJ_OK);
+        assert_int_equal(look(&bench, path), PJ_OK);
+        assert_int_equal(look(&bench, "sh"), PJ_OK);
+        assert_int_equal(look(&bench, "tool"), PJ_ENOTFOUND);
+        assert_non_null(strstr(bench.err.text, "no program tool along PATH"));
+        assert_int_not_equal(look(&bench, "./none"), PJ_OK);
+        assert_non_null(strstr(bench.err.text, "/none: No such file"));
+        assert_int_not_equal(look(&bench, "/"), PJ_OK);
+        assert_non_null(strstr(bench.err.text, "Is a directory"));
+        bench_close(&bench);
+    }
+}
+
 /* check needs no start, and stop is harmless before any start. */
 static void test_stop_without_start(void **state)
 {
@@ -377,6 +420,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_gives_up_at_the_deadline),
         cmocka_unit_test(test_gives_up_when_told),
         cmocka_unit_test(test_refuses_an_unknown_setting),
+        cmocka_unit_test(test_looks_for_its_program),
         cmocka_unit_test(test_stop_without_start),
         cmocka_unit_test(test_table),
     };
