@@ -256,7 +256,7 @@ pj_status pji_answer_parse(struct pji_answer_line *answer, const char *line, siz
     *answer = (struct pji_answer_line){.prompt_tokens = -1, .output_tokens = -1};
     json_t *object = json_loadb(line, len, JSON_REJECT_DUPLICATES, &fault);
     pj_status status = PJ_OK;
-    if (object == NULL)
+    if (object == NULL && len > 0 && line[0] == '{') /* nearly: what is wrong helps */
         status = pji_fail(&why, PJ_EPEER, "it is not a JSON object (%.100s)", fault.text);
     else if (!json_is_object(object))
         status = pji_fail(&why, PJ_EPEER, "it is not a JSON object");
