@@ -71,11 +71,26 @@ static int run_runner(const struct pji_args *args)
         return fail(&err);
     printf("%s: %zu runs: %zu done, %zu to do; factors %s\n", import.out, result.rows, result.done,
            result.todo, result.factors);
+    if (result.nameless > 0)
+        fprintf(stderr,
+                "perjoule: warning: the table has %zu column%s without a name (results that the "
+                "configuration did not declare): called column_N\n",
+                result.nameless, result.nameless == 1 ? "" : "s");
+    if (result.renamed[0] != '\0')
+        fprintf(stderr,
+                "perjoule: warning: the export has columns of these names, so the factors have "
+                "others: %s\n",
+                result.renamed);
+    if (result.left_out > 0)
+        fprintf(stderr,
+                "perjoule: warning: not kept of the run folders: %zu folder%s or files with "
+                "blanks or other signs in their names\n",
+                result.left_out, result.left_out == 1 ? "" : "s");
     if (result.without_folder > 0)
         fprintf(stderr,
-                "perjoule: warning: %zu runs are DONE in the table, but have no folder or no file "
+                "perjoule: warning: %zu run%s DONE in the table, but without a folder or a file "
                 "in it: flagged run_folder_missing\n",
-                result.without_folder);
+                result.without_folder, result.without_folder == 1 ? " is" : "s are");
     return 0;
 }
 

@@ -1,6 +1,8 @@
 /* factors: and exclude: of the study file. */
 #include "lab/internal.h"
 
+#include "store/columns.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +10,15 @@
 
 enum { FACTORS_MOST = 64 };
 
-/* Columns of the export that a factor's own column must not hide. */
-static const char *const reserved[] = {"trial",   "repetition", "block", "state", "reason",
-                                       "attempt", "start_utc",  "flags", "cell",  NULL};
+/* Columns of the exports that a factor's own column must not hide, whatever its capitals. */
+static bool is_reserved(const char *name)
+{
+    static const char *const others[] = {"cell", "__run_id", "__done", NULL};
+    for (size_t i = 0; others[i]; i++)
+        if (strcasecmp(others[i], name) == 0)
+            return true;
+    return pji_column_is_fixed(name);
+}
 
 static bool check_factor_name(struct pji_study *study, const struct pji_yaml *key)
 {
@@ -22,15 +30,11 @@ static bool check_factor_name(struct pji_study *study, const struct pji_yaml *ke
                         key->text);
         return false;
     }
-    for (size_t i = 0; reserved[i]; i++) {
-        if (strcmp(reserved[i], key->text) == 0) {
-            pji_study_error(study, key,
-                            "'%s' cannot name a factor: the export has a column of that name",
-                            key->text);
-            return false;
-        }
-    }
-    return true;
+    if (!is_reserved(key->text))
+        return true;
+    pji_study_error(study, key, "'%s' cannot name a factor: the export has a column of that name",
+                    key->text);
+    return false;
 }
 
 /* Names become columns and environment variables, where case may not count. */

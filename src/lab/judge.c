@@ -35,14 +35,27 @@ static size_t column_of(const struct pji_csv_row *row, const char *name)
     return SIZE_MAX;
 }
 
+static pj_status check_twin(struct reader *r, const struct pji_csv_row *row, size_t column)
+{
+    for (size_t i = column == SIZE_MAX ? row->n : column + 1; i < row->n; i++)
+        if (strcmp(row->fields[i], row->fields[column]) == 0)
+            return pji_fail(r->err, PJ_EINVAL, "%s has two columns '%.60s'", r->path,
+                            row->fields[column]);
+    return PJ_OK;
+}
+
 static pj_status take_head(struct reader *r, const struct pji_csv_row *row)
 {
+    pj_status st = PJ_OK;
     r->has_head = true;
     r->trial_column = column_of(row, "trial");
     r->task_column = column_of(row, "task");
     r->score_column = column_of(row, "score");
-    if (r->trial_column != SIZE_MAX && r->score_column != SIZE_MAX)
-        return PJ_OK;
+    if (r->trial_column != SIZE_MAX && r->score_column != SIZE_MAX) {
+        st = check_twin(r, row, r->trial_column);
+        st = st == PJ_OK ? check_twin(r, row, r->task_column) : st;
+        return st == PJ_OK ? check_twin(r, row, r->score_column) : st;
+    }
     return pji_fail(r->err, PJ_EINVAL,
                     "%s needs a header with the columns trial and score (and task, where a study "
                     "has several)",
@@ -114,6 +127,8 @@ static pj_status read_scores(struct reader *r)
 struct lookup {
     const struct group *group;
     bool done, has_task, scored;
+    char task[128]; /* a task of the trial, once one was seen */
+    bool several;
 };
 
 static pj_status on_trial(void *context, const struct pji_trial *trial, struct pj_error *err)
@@ -129,6 +144,9 @@ static pj_status on_metric(void *context, const struct pji_metric_row *row, stru
 {
     struct lookup *l = context;
     (void)err;
+    l->several = l->several || (l->task[0] && row->task[0] && strcmp(l->task, row->task) != 0);
+    if (row->task[0])
+        snprintf(l->task, sizeof l->task, "%s", row->task);
     if (strcmp(row->task, l->group->task) != 0)
         return PJ_OK;
     l->has_task = true;
@@ -152,6 +170,11 @@ static pj_status put_group(struct pji_store *store, const struct reader *r, cons
     if (st == PJ_OK && !l.has_task)
         st = pji_fail(r->err, PJ_EINVAL, "%s:%zu: trial %lld has no task '%.60s'", r->path, g->line,
                       (long long)g->trial, g->task);
+    if (st == PJ_OK && l.several && !g->task[0])
+        st = pji_fail(r->err, PJ_EINVAL,
+                      "%s:%zu: trial %lld has several tasks: say in a column `task` which of them "
+                      "the score is of",
+                      r->path, g->line, (long long)g->trial);
     if (st == PJ_OK && l.scored)
         st = pji_fail(r->err, PJ_EINVAL,
                       "%s:%zu: trial %lld has judge scores already: they are not written over",

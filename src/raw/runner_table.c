@@ -6,6 +6,7 @@
 #include "core/str.h"
 #include "core/units.h"
 #include "platform/durable.h"
+#include "store/columns.h"
 #include "store/store.h"
 
 #include <dirent.h>
@@ -67,9 +68,34 @@ static bool find_column(const struct table *t, const char *name, size_t len, siz
     return false;
 }
 
+/* Texts go into JSON as they are. */
+static pj_status check_text(const struct table *t, const struct pji_csv_row *row)
+{
+    for (size_t i = 0; i < row->n; i++)
+        if (pji_utf8_span(row->fields[i], row->lens[i]) < row->lens[i])
+            return pji_fail(t->err, PJ_EINVAL,
+                            "%s:%zu: field %zu is not UTF-8: convert the table, for example with "
+                            "iconv -f latin1 -t utf-8",
+                            t->path, row->line, i + 1);
+    return PJ_OK;
+}
+
+static pj_status name_column(struct table *t, size_t i)
+{
+    char name[32];
+    snprintf(name, sizeof name, "column_%zu", i + 1);
+    free(t->names[i]);
+    t->names[i] = pji_dup(name, t->err);
+    t->result->nameless++;
+    return t->names[i] ? PJ_OK : PJ_ENOMEM;
+}
+
 static pj_status take_head(struct table *t, const struct pji_csv_row *row)
 {
     size_t twin;
+    pj_status st = check_text(t, row);
+    if (st)
+        return st;
     if (row->n > COLUMNS_MOST)
         return pji_fail(t->err, PJ_EINVAL, "%s has more than %d columns", t->path, COLUMNS_MOST);
     t->names = copy_fields(row, t->err);
@@ -77,8 +103,8 @@ static pj_status take_head(struct table *t, const struct pji_csv_row *row)
         return PJ_ENOMEM;
     t->n_columns = row->n;
     for (size_t i = 0; i < row->n; i++) {
-        if (t->names[i][0] == '\0')
-            return pji_fail(t->err, PJ_EINVAL, "%s: column %zu has no name", t->path, i + 1);
+        if (t->names[i][0] == '\0' && (st = name_column(t, i)) != PJ_OK)
+            return st;
         if (find_column(t, t->names[i], strlen(t->names[i]), &twin) && twin < i)
             return pji_fail(t->err, PJ_EINVAL, "%s: two columns are named '%s'", t->path,
                             t->names[i]);
@@ -118,7 +144,9 @@ static pj_status take_row(struct table *t, const struct pji_csv_row *row)
                         row->line, row->n, t->n_columns);
     if (t->n >= ROWS_MOST)
         return pji_fail(t->err, PJ_EINVAL, "%s has more than %d rows", t->path, ROWS_MOST);
-    pj_status st = pji_array_reserve(&t->rows, &t->cap, t->n + 1, sizeof *t->rows, t->err);
+    pj_status st = check_text(t, row);
+    if (st == PJ_OK)
+        st = pji_array_reserve(&t->rows, &t->cap, t->n + 1, sizeof *t->rows, t->err);
     if (st)
         return st;
     struct row *r = &t->rows[t->n];
@@ -254,6 +282,33 @@ static pj_status find_factors(struct table *t, const struct row *const *sorted,
                     t->path);
 }
 
+static void append(char *list, size_t size, const char *text)
+{
+    size_t len = strlen(list);
+    snprintf(list + len, size - len, "%s%s", len > 0 ? "," : "", text);
+}
+
+/* The export of a study has columns of its own, whose names no factor may have. */
+static pj_status say_factor(struct table *t, size_t column)
+{
+    char *old = t->names[column], text[256];
+    struct pji_str name = {0};
+    if (!pji_column_is_fixed(old)) {
+        append(t->result->factors, sizeof t->result->factors, old);
+        return PJ_OK;
+    }
+    pji_str_addf(&name, "factor_%s", old);
+    pj_status st = pji_str_ok(&name, t->err);
+    if (st)
+        return st;
+    t->names[column] = pji_str_take(&name);
+    snprintf(text, sizeof text, "%.100s as %.100s", old, t->names[column]);
+    append(t->result->renamed, sizeof t->result->renamed, text);
+    append(t->result->factors, sizeof t->result->factors, t->names[column]);
+    free(old);
+    return PJ_OK;
+}
+
 static pj_status choose_factors(struct table *t)
 {
     const struct row **sorted = pji_zalloc(t->n, 2 * sizeof(struct row *), t->err);
@@ -274,10 +329,8 @@ static pj_status choose_factors(struct table *t)
         st = pji_fail(t->err, PJ_EINVAL, "%s: two runs have the same levels of %s", t->path,
                       t->options->factors);
     free(sorted);
-    size_t len = 0;
-    for (size_t f = 0; f < t->n_factors && len < sizeof t->result->factors; f++)
-        len += (size_t)snprintf(t->result->factors + len, sizeof t->result->factors - len, "%s%s",
-                                f ? "," : "", t->names[t->factors[f]]);
+    for (size_t f = 0; f < t->n_factors && st == PJ_OK; f++)
+        st = say_factor(t, t->factors[f]);
     return st;
 }
 
@@ -381,8 +434,11 @@ static pj_status put_result(struct table *t, const struct row *r, size_t column,
             st = pji_num_parse(text + skip, len, &metric.value, &why);
         if (st != PJ_OK && strchr(text, ',') && strspn(text + skip, "+-0123456789.,") >= len)
             return pji_fail(t->err, PJ_EINVAL,
-                            "%s:%zu: '%.60s' of '%s' has a comma: a decimal mark? Say so with "
-                            "--decimal-comma",
+                            t->options->decimal_comma
+                                ? "%s:%zu: '%.60s' of '%s' is no number, with a comma for its "
+                                  "decimal mark or without: write it without groups of thousands"
+                                : "%s:%zu: '%.60s' of '%s' has a comma: a decimal mark? Say so "
+                                  "with --decimal-comma",
                             t->path, r->line, text, t->names[column]);
         if (st != PJ_OK) {
             metric.value = (double)NAN;
@@ -399,6 +455,12 @@ static pj_status put_result(struct table *t, const struct row *r, size_t column,
     return pji_store_add_metric(t->store, attempt, &metric, t->err);
 }
 
+static bool is_plain(const char *name)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    return name[0] != '.' && strspn(name, plain) == strlen(name);
+}
+
 /* Plain files of the run's folder; other names and kinds are counted, not kept. */
 static pj_status keep_files(struct table *t, const struct row *r, int64_t attempt, size_t *kept)
 {
@@ -410,13 +472,15 @@ static pj_status keep_files(struct table *t, const struct row *r, int64_t attemp
     DIR *dir = opendir(folder);
     pj_status st = PJ_OK;
     for (const struct dirent *e; dir && st == PJ_OK && (e = readdir(dir)) != NULL;) {
-        static const char plain[] =
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
         struct stat info;
-        if (e->d_name[0] == '.' || strspn(e->d_name, plain) != strlen(e->d_name) ||
-            snprintf(path, sizeof path, "%s/%s", folder, e->d_name) >= (int)sizeof path ||
-            lstat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
+        if (!is_plain(e->d_name) ||
+            snprintf(path, sizeof path, "%s/%s", folder, e->d_name) >= (int)sizeof path ||
+            lstat(path, &info) != 0 || !S_ISREG(info.st_mode)) {
+            t->result->left_out++;
+            continue;
+        }
         st = pji_store_copy_artefact(t->store, attempt, e->d_name, path, NULL, t->err);
         (*kept)++;
     }

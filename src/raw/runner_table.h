@@ -6,6 +6,9 @@
  * name them. Every other column is a result: a number, or a missing one with the reason. Levels
  * stay text. A comma inside a number is refused unless it was declared to be the decimal mark. A
  * row that is DONE without its folder, or with an empty one, is flagged (`run_folder_missing`).
+ *
+ * A column without a name (Experiment Runner writes one for a result that its configuration does
+ * not declare) is called column_N; a factor whose name is a column of every export factor_NAME.
  */
 #ifndef PJI_RAW_RUNNER_TABLE_H
 #define PJI_RAW_RUNNER_TABLE_H
@@ -25,6 +28,9 @@ struct pji_runner_options {
 
 struct pji_runner_result {
     size_t rows, done, todo, without_folder;
+    size_t nameless;   /* columns */
+    size_t left_out;   /* entries of run folders that are no plain file with a plain name */
+    char renamed[256]; /* factors that have another name here, "a as factor_a" */
     char factors[256]; /* that were taken, comma-separated */
 };
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- which columns ---- */
 
@@ -27,13 +28,20 @@ static pj_status keep_factor(void *context, const char *name, const char *const 
     return PJ_OK;
 }
 
+bool pji_column_is_fixed(const char *name)
+{
+    static const char *const fixed[] = {"trial",   "repetition", "block", "state", "reason",
+                                        "attempt", "start_utc",  "flags", "window"};
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        if (strcasecmp(fixed[i], name) == 0)
+            return true;
+    return false;
+}
+
 static bool taken(const struct pji_columns *c, const char *name)
 {
-    static const char *const fixed[] = {"trial",  "repetition", "block",     "state",
-                                        "reason", "attempt",    "start_utc", "flags"};
-    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
-        if (strcmp(fixed[i], name) == 0)
-            return true;
+    if (pji_column_is_fixed(name))
+        return true;
     for (size_t i = 0; i < c->n_factors; i++)
         if (strcmp(c->factors[i], name) == 0)
             return true;

@@ -27,6 +27,9 @@ struct pji_columns {
     char flags[256];            /* gates that fired as flags, comma-separated */
 };
 
+/* Is it, whatever its capitals, a column that the export of every study may have? */
+bool pji_column_is_fixed(const char *name);
+
 /* Factors and the union of all results in the store. */
 pj_status pji_columns_read(struct pji_columns *columns, struct pji_store *store,
                            struct pj_error *err);

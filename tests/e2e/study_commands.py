@@ -165,6 +165,10 @@ def test_check_refuses(bench):
     for words in (["check"], ["check", "a", "b"], ["check", "none.yaml"], ["check", "--jsn", path],
                   ["check", "--tok-per-s", "0", path], ["check", "--tok-per-s", "1,5", path]):
         check(bench.run(*words, want=2).stderr != b"", "%r says nothing" % words)
+    for name in ("trial", "State", "window", "__done", "__run_id"):
+        path = bench.write("bad.yaml", GOOD.replace("code", name))
+        said = bench.run("check", path, want=2).stderr.decode()
+        check("'%s' cannot name a factor" % name in said, said)
     check(not os.path.exists(bench.path("none")), "something was made")
 
 
@@ -386,6 +390,29 @@ def test_run_table_there_and_back(bench):
     check("198.88" in bench.run("export", "comma").stdout.decode(), "the decimal comma")
 
 
+def test_run_table_as_it_comes(bench):
+    """What Experiment Runner's own code leaves when a result was not declared, factors named like columns of
+    ours, files in folders, a table in another encoding."""
+    os.makedirs(bench.path("odd/run_0_repetition_0/deep"))
+    bench.write("odd/run_0_repetition_0/raw.csv", "x")
+    bench.write("odd/run_0_repetition_0/two words", "x")
+    bench.write("odd/run_table.csv", '__run_id,__done,State,v,\r\nrun_0_repetition_0,DONE,a,1,7\r\n'
+                                     'run_1_repetition_0,TODO,b," ",\r\n')
+    said = bench.run("import", "experiment-runner", "odd", "--out", "odd-study").stderr.decode()
+    check("1 column without a name" in said and "State as factor_State" in said, said)
+    check("2 folders or files with" in said, said)
+    table = list(csv.DictReader(io.StringIO(bench.run("export", "odd-study").stdout.decode())))
+    check([(t["factor_State"], t["v"], t["column_5"]) for t in table] == [("a", "1", "7"), ("b", "", "")],
+          repr(table))
+    for wrong, words in ((b"__run_id,__done,f\nrun_0,DONE,\xe9\n", "run_table.csv:2: field 3 is not UTF-8"),
+                         (b'__run_id,__done,f,v\nrun_0,DONE,a,"1.234,5"\n', "is no number")):
+        with open(bench.path("odd/run_table.csv"), "wb") as file:
+            file.write(wrong)
+        said = bench.run("import", "experiment-runner", "odd", "--out", "wrong", "--decimal-comma",
+                         want=2).stderr.decode()
+        check(words in said, said)
+
+
 def test_judge_scores(bench):
     bench.write("short.yaml", SHORT)
     bench.run("run", "--out", "judged", "short.yaml")
@@ -398,6 +425,8 @@ def test_judge_scores(bench):
         bench.write("judge.csv", wrong)
         said = bench.run("import", "judge", "judge.csv", "judged", want=2).stderr.decode()
         check(words in said, said)
+    bench.write("judge.csv", "trial,score,score\n1,1,1\n")
+    check(b"two columns 'score'" in bench.run("import", "judge", "judge.csv", "judged", want=2).stderr, "twins")
     check(rows(bench.path("judged")) == before, "refused scores were written")
     bench.write("judge.csv", "trial,score,why\n1,0.5,x\n1,1,y\n3,0,z\n")
     bench.run("import", "judge", "judge.csv", "judged")
@@ -563,7 +592,7 @@ TESTS = [test_check_prints_the_plan, test_check_is_the_same_every_time, test_che
          test_check_refuses, test_check_names_aliases, test_check_a_million_trials,
          test_check_names_every_problem, test_examples_of_the_manual,
          test_finished_study,
-         test_extend, test_greenlab_plan, test_run_table_there_and_back,
+         test_extend, test_greenlab_plan, test_run_table_there_and_back, test_run_table_as_it_comes,
          test_judge_scores, test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
          test_measured_and_modelled,
          test_no_study, test_full_pipe]
