@@ -8,17 +8,21 @@
  */
 #include "lab/split.h"
 
+#include "core/array.h"
 #include "core/units.h"
 #include "lab/steps.h"
 #include "stats/hac.h"
 #include "stats/student.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { OUT = PJI_STAGE_OTHER, LEAST_STEPS = 12, COARSE = 25, MOST_LAGS = 400 };
+
+#define SURGE_S 0.005
 
 /* Prefill or decode whose standard uncertainty is more than this share of it is not told. */
 #define MOST_U_SHARE 0.5
@@ -30,7 +34,7 @@ struct split {
     struct pji_steps steps; /* behind them the hints' energies and weights */
     size_t hints;
     struct pji_matrix x; /* times of the parts that occur, s; rows of the steps, hints */
-    enum pji_stage part[PJI_STAGES]; /* of each column */
+    enum pji_stage part[PJI_STAGES + 1]; /* of each column */
     size_t p;
 };
 
@@ -366,6 +370,74 @@ static void widen(const struct split *s, const struct pji_hac *fit, const double
     }
 }
 
+/* Energy that each prefill has more or less than its time at the mean power, as a column of its
+ * own, taken to be none, give or take SURGE_S at the window's power: a ramp that short prompts
+ * hardly get over. Without it a time that is as often as requests, such as that between them, takes
+ * it up. */
+static pj_status add_surges(const struct split *s, struct split *with, const unsigned char *sends,
+                            struct pj_error *err)
+{
+    size_t rows = s->steps.n + s->hints;
+    double mean_w = s->whole->value_j / pji_s_from_ns(s->spans->end_ns - s->spans->start_ns);
+    struct pji_hac fit = {0};
+    *with = *s;
+    with->x = (struct pji_matrix){0};
+    if (!(mean_w > 0))
+        return PJI_STATS_FEW;
+    pj_status status = pji_hac_fit(&fit, &s->x, s->steps.energy_j, s->steps.weight, 0, err);
+    if (status != PJ_OK)
+        return status;
+    double sigma2 = fit.sigma * fit.sigma;
+    pji_hac_fini(&fit);
+    status = pji_matrix_init(&with->x, rows + 1, s->p + 1, err);
+    if (status != PJ_OK)
+        return status;
+    for (size_t k = 0; k < rows; k++)
+        for (size_t j = 0; j < s->p; j++)
+            *pji_matrix_at(&with->x, k, j) = pji_matrix_get(&s->x, k, j);
+    for (size_t k = 0; k < s->steps.n; k++)
+        *pji_matrix_at(&with->x, k, s->p) = SURGE_S * sends[k];
+    *pji_matrix_at(&with->x, rows, s->p) = 1;
+    with->steps.energy_j[rows] = 0;
+    with->steps.weight[rows] = sigma2 / (mean_w * mean_w) + 1e-12;
+    with->part[with->p++] = PJI_STAGE_PREFILL;
+    return PJ_OK;
+}
+
+static pj_status widen_by_surges(struct split *s, struct delay delay, unsigned char *sends,
+                                 struct bounds *bounds, struct pj_error *err)
+{
+    struct pji_hac fit = {0};
+    struct split with;
+    double energy_j[OUT], power_w[PJI_STAGES + 1];
+    size_t k = 0;
+    memset(sends, 0, s->steps.n);
+    for (size_t i = 0; i < s->spans->n; i++) {
+        int64_t t_ns = tile_ns(s->spans, i, delay);
+        while (k + 1 < s->steps.n && s->steps.t_ns[k + 1] <= t_ns)
+            k++;
+        if (s->spans->tiles[i].part == PJI_STAGE_PREFILL && sends[k] < UCHAR_MAX)
+            sends[k]++;
+    }
+    fill_times(s, delay);
+    pj_status status = add_surges(s, &with, sends, err);
+    if (status == PJ_OK) {
+        status = pji_hac_fit(&fit, &with.x, with.steps.energy_j, with.steps.weight, 0, err);
+        if (status == PJ_OK) {
+            bound(s, fit.beta, power_w);
+            power_w[s->p] = fit.beta[s->p];
+            share(&with, power_w, energy_j);
+            for (size_t o = 0; o < OUT; o++) {
+                bounds->low_j[o] = fmin(bounds->low_j[o], energy_j[o]);
+                bounds->high_j[o] = fmax(bounds->high_j[o], energy_j[o]);
+            }
+        }
+        pji_hac_fini(&fit);
+    }
+    pji_matrix_fini(&with.x);
+    return status < 0 ? status : PJ_OK;
+}
+
 /* Adds to u what lies between the bounds over the delays from low_ns to high_ns. Where the power
  * has a course of its own the truth is at a bound rather than in the middle: half the squared
  * distance, not a third. */
@@ -374,20 +446,26 @@ static pj_status add_bounds(struct split *s, double low_ns, double high_ns, stru
 {
     const double delays_ns[] = {low_ns, out->best_ns, high_ns};
     struct bounds bounds;
+    unsigned char *sends = pji_zalloc(s->steps.n + 1, 1, err);
+    pj_status status = sends != NULL ? PJ_OK : PJ_ENOMEM;
     for (size_t o = 0; o < OUT; o++)
         bounds.low_j[o] = bounds.high_j[o] = out->mean_j[o];
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3 && status >= 0; i++) {
         struct pji_hac fit;
         double energy_j[OUT];
-        int64_t at_ns = (int64_t)delays_ns[i];
-        pj_status status = guess_at(s, (struct delay){at_ns, at_ns}, 0, energy_j, &fit, err);
-        if (status < 0)
-            return status;
-        if (status > 0)
+        struct delay delay = {(int64_t)delays_ns[i], (int64_t)delays_ns[i]};
+        status = guess_at(s, delay, 0, energy_j, &fit, err);
+        if (status != PJ_OK)
             continue;
         widen(s, &fit, energy_j, &bounds);
         pji_hac_fini(&fit);
     }
+    struct delay best = {(int64_t)out->best_ns, (int64_t)out->best_ns};
+    if (status >= 0)
+        status = widen_by_surges(s, best, sends, &bounds, err);
+    free(sends);
+    if (status < 0)
+        return status;
     for (size_t o = 0; o < OUT; o++) {
         double most_j = fmax(bounds.high_j[o] - out->mean_j[o], out->mean_j[o] - bounds.low_j[o]);
         out->u_j[o] = sqrt(out->u_j[o] * out->u_j[o] + most_j * most_j / 2);
@@ -545,6 +623,22 @@ static size_t lags_of(const struct split *s)
     return (size_t)fmin(fmin(fmax(rule, own), n / 5), MOST_LAGS);
 }
 
+/* A gauge that lags by more than the distance of its readings shows means over longer than that:
+ * the parts are mixed in its readings, which no delay undoes. */
+static bool blurs(const struct split *s, struct pj_energy parts[PJI_STAGES])
+{
+    const struct pji_channel *c = &s->series->channel;
+    char reason[PJ_REASON];
+    if (c->kind != PJI_GAUGE || c->refresh_ns <= 0 || 2 * c->lag_ns <= 3 * c->refresh_ns)
+        return false;
+    snprintf(reason, sizeof reason,
+             "%.40s is read every %.3g ms but shows means over about %.4g ms, which mix prefill "
+             "and decode",
+             c->name, step_ms(s), pji_ms_from_ns(2 * c->lag_ns - c->refresh_ns));
+    all_missing(parts, reason);
+    return true;
+}
+
 static pj_status solve(struct split *s, struct pj_energy parts[PJI_STAGES], struct pj_error *err)
 {
     struct pji_hac fit = {.condition = (double)INFINITY};
@@ -554,6 +648,8 @@ static pj_status solve(struct split *s, struct pj_energy parts[PJI_STAGES], stru
     size_t lags = lags_of(s);
     if (s->steps.n < LEAST_STEPS)
         return refuse(s, PJI_STATS_FEW, fit.condition, parts);
+    if (blurs(s, parts))
+        return PJ_OK;
     pj_status status = add_hints(s, err);
     if (status == PJ_OK)
         status = find_delay(s, lags, &delays, err);
