@@ -20,6 +20,9 @@ static pj_status check_transport(struct pji_agent *agent, struct pj_error *err)
 {
     const struct pji_agent_config *c = agent->config;
     bool loopback = pji_address_is_loopback(c->address);
+    pj_status status = pji_address_check(c->address, err);
+    if (status != PJ_OK)
+        return status;
     if ((c->tls_cert == NULL) != (c->tls_key == NULL))
         return pji_fail(err, PJ_EINVAL, "--tls-cert and --tls-key belong together");
     if (c->tls_cert == NULL && !loopback && !c->plain_http)

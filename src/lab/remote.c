@@ -87,6 +87,9 @@ static void sample_clock(struct pji_remote *remote, const json_t *answer, const 
     const json_t *wall = json_object_get(clock, "wall_ns");
     const json_t *mono = json_object_get(clock, "monotonic_ns");
     int64_t u_ns = (after[0] - before[0] + 1) / 2;
+    int64_t stepped_ns = (after[1] - before[1]) - (after[0] - before[0]);
+    if (stepped_ns > u_ns || stepped_ns < -u_ns)
+        return; /* our wall clock was set in between: no bound holds for it */
     if (!json_is_integer(wall) || !json_is_integer(mono) || u_ns <= 0)
         return;
     if (remote->clock.u_ns > 0 && remote->clock.u_ns <= u_ns)
@@ -101,11 +104,27 @@ static void sample_clock(struct pji_remote *remote, const json_t *answer, const 
 /* Since when is there no answer that can be used? */
 static pj_status note(struct pji_remote *remote, pj_status status)
 {
+    if (status == PJ_OK && remote->told) {
+        pji_log(remote->env->log, PJI_LOG_INFO, "the agent answers again");
+        remote->told = false;
+    }
     if (status == PJ_OK)
         remote->trouble_ns = 0;
     else if (remote->trouble_ns == 0)
         remote->trouble_ns = pji_remote_now_ns();
     return status;
+}
+
+/* Waiting for hours would otherwise look like a trial that takes long. */
+static void tell(struct pji_remote *remote, const struct pj_error *why)
+{
+    const struct pji_executor *e = &remote->study->executor;
+    if (remote->told || pji_remote_now_ns() - remote->trouble_ns < 2 * e->heartbeat_ns)
+        return;
+    remote->told = true;
+    pji_log(remote->env->log, PJI_LOG_WARNING,
+            "%s; it is asked again for %.0f s (executor: lost_after)", why->text,
+            pji_s_from_ns(e->lost_ns));
 }
 
 /* The agent's own failures: ask again, as when there is no answer. */
@@ -136,6 +155,15 @@ static pj_status exchange(struct pji_remote *remote, const char *method, const c
     pj_status status = pji_str_ok(&url, err);
     if (status == PJ_OK)
         status = pji_http_exchange(&remote->http, &what, answer, err);
+    if (status == PJ_EPEER && err != NULL && strstr(err->text, "certificate") != NULL) {
+        struct pj_error why = *err;
+        *err = (struct pj_error){0};
+        pji_error_set(err, status, 0, "%.400s: %s", why.text,
+                      e->ca_file != NULL
+                          ? "ca_file must be the agent's certificate or that of its authority, and "
+                            "url must name a host that it is for"
+                          : "name the agent's own certificate as ca_file in executor");
+    }
     if (status == PJ_OK && answer->http_status == 401) {
         free(answer->body);
         *answer = (struct pji_http_answer){0};
@@ -218,6 +246,7 @@ pj_status pji_remote_insist(struct pji_remote *remote, const struct pji_remote_c
                 *err = why;
             return status;
         }
+        tell(remote, &why);
         struct pj_error lost = {0};
         status = pji_remote_breathe(remote, &lost);
         if (status == PJ_ETIMEOUT)

@@ -20,6 +20,7 @@ struct pji_remote {
     char *ca_file;
     char study_id[33], agent_id[33];
     int64_t trouble_ns;            /* of the first question without an answer, 0: all is well */
+    bool told;                     /* the user knows that there is no answer */
     struct pji_clock_sample clock; /* best of this attempt */
 };
 

@@ -54,6 +54,16 @@ bool pji_address_is_loopback(const char *address)
     return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
+pj_status pji_address_check(const char *address, struct pj_error *err)
+{
+    struct in6_addr any;
+    if (inet_pton(AF_INET, address, &any) == 1 || inet_pton(AF_INET6, address, &any) == 1)
+        return PJ_OK;
+    return pji_fail(err, PJ_EINVAL,
+                    "'%.60s' is no address to listen on: write one such as 127.0.0.1 or ::1",
+                    address);
+}
+
 const char *pji_server_query(const struct pji_server_request *request, const char *name)
 {
     return MHD_lookup_connection_value(request->inside, MHD_GET_ARGUMENT_KIND, name);
@@ -362,9 +372,7 @@ static pj_status make_address(const struct pji_server_config *config, union any_
         out->v6.sin6_port = port;
         return PJ_OK;
     }
-    return pji_fail(err, PJ_EINVAL,
-                    "'%.60s' is no address to listen on: write one such as 127.0.0.1 or ::1",
-                    config->address);
+    return pji_address_check(config->address, err);
 }
 
 static pj_status start_daemon(struct pji_server *server, const union any_address *address,
@@ -392,11 +400,15 @@ static pj_status start_daemon(struct pji_server *server, const union any_address
         c->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, c->per_address,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_CONNECTION,
         MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+    if (server->daemon == NULL && c->tls_cert != NULL && errno == 0)
+        return pji_fail(
+            err, PJ_EINVAL,
+            "--tls-cert and --tls-key cannot be used: are they PEM files, and is it the "
+            "key of this certificate?");
     if (server->daemon == NULL)
         return pji_fail_errno(err, errno != 0 ? errno : EIO,
-                              "cannot listen on %s port %lld%s: choose another with --listen",
-                              c->address, (long long)c->port,
-                              c->tls_cert != NULL ? " with this certificate and key" : "");
+                              "cannot listen on %s port %lld: choose another with --listen",
+                              c->address, (long long)c->port);
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
     server->port = info != NULL ? info->port : c->port;

@@ -63,6 +63,8 @@ int64_t pji_server_port(const struct pji_server *server);
 pj_status pji_server_run(struct pji_server *server, int stop_fd, struct pj_error *err);
 void pji_server_close(struct pji_server *server);
 
+/* PJ_EINVAL: not the text of an IP address (names are not looked up). */
+pj_status pji_address_check(const char *address, struct pj_error *err);
 /* Is this address (text) one of this machine's loopback? */
 bool pji_address_is_loopback(const char *address);
 

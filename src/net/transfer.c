@@ -205,7 +205,7 @@ pj_status pji_transfer_prepare(struct pji_transfer *t, const struct pji_http_req
     if (!is_clean(r->bearer))
         return pji_fail(
             err, PJ_EINVAL,
-            "the API key holds a control character (a line end?): store it on one line");
+            "the key or token holds a control character (a line end?): store it on one line");
     pj_status status = set_target(t, r, err);
     if (status)
         return status;
@@ -243,6 +243,12 @@ void pji_transfer_explain(const struct pji_transfer *t, CURLcode code, char *out
         snprintf(out, size, "cannot connect to %s (%s): is the server running?", url, why);
     else if (code == CURLE_COULDNT_RESOLVE_HOST)
         snprintf(out, size, "cannot find the host of %s (%s): check the name", url, why);
+    else if (code == CURLE_PEER_FAILED_VERIFICATION)
+        snprintf(out, size, "the certificate of %s is not accepted (%s)", url, why);
+    else if (code == CURLE_SSL_CACERT_BADFILE)
+        snprintf(out, size, "no certificates to judge %s by (%s)", url, why);
+    else if (code == CURLE_SSL_CONNECT_ERROR)
+        snprintf(out, size, "no TLS with %s (%s): is it an http:// server?", url, why);
     else if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
         snprintf(out, size, "%s is not an http:// or https:// URL (%s)", url, why);
     else if (code == CURLE_OPERATION_TIMEDOUT && !t->got_bytes)

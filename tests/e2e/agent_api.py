@@ -498,8 +498,13 @@ class Suite:
                 ([rig.state], "another agent uses", 1),
                 ([rig.path("s2"), "--listen", "0.0.0.0:0"], "--plain-http", 2),
                 ([rig.path("s2"), "--listen", "[::]:0"], "--plain-http", 2),
-                ([rig.path("s2"), "--listen", "localhost:0", "--plain-http"],
+                ([rig.path("s2"), "--listen", "[::ffff:127.0.0.1]:0"], "--plain-http", 2),
+                ([rig.path("s2"), "--listen", "localhost:0"], "no address to listen on", 2),
+                ([rig.path("s2"), "--listen", "127.1:0"], "no address to listen on", 2),
+                ([rig.path("s2"), "--listen", "testbed:0", "--plain-http"],
                  "no address to listen on", 2),
+                ([rig.path("s2"), "--tls-cert", rig.policy, "--tls-key", rig.policy],
+                 "cannot be used", 2),
                 ([rig.path("s2"), "--listen", "127.0.0.1"], "ADDRESS:PORT", 2),
                 ([rig.path("s2"), "--tls-cert", "x"], "belong together", 2),
                 ([rig.path("s2"), "--listen", "127.0.0.1:%d" % rig.port], "cannot listen", 1),
@@ -551,7 +556,8 @@ class Suite:
         check(facts["agent.transport"] == facts["agent.listens"] == "https", str(facts))
         bad = rig.study("tls2.yaml", executor % (url, ""), template=COMMAND_STUDY)
         code, words = rig.do("run", bad, "--out", rig.path("tls2"))
-        check(code == 1 and "certificate" in words.lower(), "%d: %s" % (code, words))
+        check(code == 1 and "is not accepted" in words and "as ca_file in executor" in words,
+              "%d: %s" % (code, words))
         rig.end_agent()
         rig.start_agent("--plain-http", listen="0.0.0.0:%d" % rig.port)
         check(rig.ask("GET", "/v1/agent")[2]["transport"] == "plain http (--plain-http)", "recorded")

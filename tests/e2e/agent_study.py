@@ -214,6 +214,7 @@ class Study:
         code, words = rig.finish(process)
         took = time.monotonic() - began
         check(code == 1 and "does not answer" in words, "%d: %s" % (code, words))
+        check("is asked again for" in words, "silent while it waits: " + words)
         check(took < 10, "it took %.1f s to notice" % took)
         check(self.attempts(out)[0][2:] == ("failed", "agent_lost"), str(self.attempts(out)))
         self.wait_for("a result in the spool", self.results)
