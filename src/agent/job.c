@@ -182,7 +182,9 @@ static void conclude(struct pji_agent *agent, struct pji_job *job, struct pji_re
     if (status == PJ_OK && with_files)
         status = list_files(&l, &job->id, &err);
     if (status != PJ_OK) {
-        *result = (struct pji_result){.state = "failed", .reason = "agent_spool"};
+        *result = (struct pji_result){.state = "failed"};
+        snprintf(result->reason, sizeof result->reason, "%s",
+                 status == PJ_ENOSPC ? "disk" : "agent_spool");
         snprintf(result->detail, sizeof result->detail, "%s", err.text);
     }
     free(l.work);

@@ -261,6 +261,11 @@ pj_status pji_remote_put_facts(struct pji_remote *remote, int64_t attempt, const
     return status;
 }
 
+static bool lacked_room(const struct pji_result *result)
+{
+    return strcmp(result->state, "failed") == 0 && strcmp(result->reason, "disk") == 0;
+}
+
 static enum pji_trial_state state_of(const struct pji_result *result)
 {
     if (strcmp(result->state, "done") == 0)
@@ -268,7 +273,8 @@ static enum pji_trial_state state_of(const struct pji_result *result)
     if (strcmp(result->state, "invalid") == 0)
         return PJI_TRIAL_INVALID;
     /* a testbed that was asked to stop is nobody's failure; one that died counts as one */
-    if (strcmp(result->state, "interrupted") == 0 && strcmp(result->reason, "agent_stopped") == 0)
+    if (lacked_room(result) ||
+        (strcmp(result->state, "interrupted") == 0 && strcmp(result->reason, "agent_stopped") == 0))
         return PJI_TRIAL_PLANNED;
     return PJI_TRIAL_FAILED;
 }
@@ -304,6 +310,7 @@ pj_status pji_remote_adopt(struct pji_remote *remote, const struct pji_job_id *i
         return status;
     }
     outcome->state = state;
+    outcome->disk_full = lacked_room(result);
     outcome->energy_j = a.energy_j;
     snprintf(outcome->reason, sizeof outcome->reason, "%.150s", reason);
     return PJ_OK;

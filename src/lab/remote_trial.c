@@ -240,12 +240,28 @@ static pj_status ended(struct job *j, pj_status status)
     }
 }
 
+/* A full disk is no property of the trial: it is given back, and the run stops, as at home. */
+static pj_status no_room(struct job *j, const char *words)
+{
+    pji_error_set(&j->error, PJ_ENOSPC, 0, "the testbed's disk is full: %s", words);
+    pji_log(j->remote->env->log, PJI_LOG_ERROR, "%s", j->error.text);
+    j->out->state = PJI_TRIAL_PLANNED;
+    j->out->disk_full = true;
+    snprintf(j->out->reason, sizeof j->out->reason, "disk");
+    return PJ_ENOSPC;
+}
+
 /* One answer to a submission: PJ_OK accepted, PJ_EBUSY: ask again later. */
 static pj_status judge_submission(struct job *j, long http_status, const json_t *answer)
 {
     char words[400];
+    const char *code = json_string_value(json_object_get(answer, "error"));
     if (http_status == 200 || http_status == 201)
         return pji_job_id_check(&j->id, answer, &j->error);
+    if (http_status == 507 && code != NULL && strcmp(code, "disk_full") == 0) {
+        pji_remote_words(http_status, answer, words, sizeof words);
+        return no_room(j, words);
+    }
     if (http_status == 429 || http_status == 503 || http_status == 507)
         return PJ_EBUSY;
     pji_remote_words(http_status, answer, words, sizeof words);
@@ -274,7 +290,7 @@ static pj_status submit(struct job *j)
             status = ended(j, status);
         } else {
             status = judge_submission(j, http_status, answer);
-            if (status != PJ_OK && status != PJ_EBUSY)
+            if (status != PJ_OK && status != PJ_EBUSY && !j->out->disk_full)
                 (void)failed(j, "agent_protocol");
         }
         json_decref(answer);
@@ -415,6 +431,8 @@ static pj_status finish(struct job *j, pj_status talked, struct pj_error *err)
         return PJ_OK;
     if (talked == PJ_OK && status != PJ_OK)
         (void)ended(j, status == PJ_ETIMEOUT || status == PJ_ESTATE ? status : PJ_ECORRUPT);
+    if (status == PJ_OK && j->out->disk_full)
+        (void)no_room(j, j->result.detail);
     if (status == PJ_OK)
         acknowledge(j->remote, &j->id, j->result.digest);
     else

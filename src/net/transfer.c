@@ -205,7 +205,7 @@ pj_status pji_transfer_prepare(struct pji_transfer *t, const struct pji_http_req
     if (!is_clean(r->bearer))
         return pji_fail(
             err, PJ_EINVAL,
-            "the key or token holds a control character (a line end?): store it on one line");
+            "the API key holds a control character (a line end?): store it on one line");
     pj_status status = set_target(t, r, err);
     if (status)
         return status;

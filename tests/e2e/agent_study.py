@@ -4,6 +4,7 @@
     agent_study.py --build BUILD
 """
 import argparse
+import hashlib
 import http.client
 import http.server
 import json
@@ -24,7 +25,7 @@ class Liar:
 
     def __init__(self, port, token, lie):
         outer = self
-        self.finished = False
+        self.lie = lie
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -39,7 +40,7 @@ class Liar:
                 status, data = got.status, got.read()
                 kind = got.getheader("Content-Type")
                 asked.close()
-                status, data = outer.bend(lie, self.command, self.path, status, kind, data)
+                status, data = outer.bend(outer.lie, self.command, self.path, status, kind, data)
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(data)))
@@ -62,6 +63,8 @@ class Liar:
             return status, bytes([data[0] ^ 1]) + data[1:]
         if "/files/" in path and lie == "short":
             return status, data[:-1]
+        if lie == "no room" and method == "PUT":
+            return 507, json.dumps({"error": "disk_full", "message": "cannot write job.json"}).encode()
         if lie == "clock" and kind == "application/json":
             message = json.loads(data)
             if "clock" in message:
@@ -77,7 +80,13 @@ class Liar:
         message = json.loads(data)
         if message.get("state") != "finished":
             return status, data
-        if lie == "name":
+        if lie == "room used up":
+            message["outcome"] = {"state": "failed", "reason": "disk", "detail": "study.sqlite"}
+            message["result"]["files"] = []
+            text = "perjoule result 1\n%s\n%d\n%d\n%s\nfailed\ndisk\n" % tuple(
+                message[k] for k in ("study", "trial", "attempt", "nonce"))
+            message["result"]["digest"] = hashlib.sha256(text.encode()).hexdigest()
+        elif lie == "name":
             message["result"]["files"][1]["name"] = "../../../x"
         elif isinstance(lie, dict):
             message.update(lie)
@@ -473,6 +482,23 @@ class Study:
             shutil.rmtree(out)
         self.wait_for("the agent to have ended what was discarded", lambda: not self.results())
 
+    def testbed_is_full(self):
+        """No room over there, before or in a trial: given back, said, counted against nothing."""
+        rig = self.fresh_agent()
+        for lie in ("no room", "room used up"):
+            liar = Liar(rig.port, rig.token(), lie)
+            out = rig.path(lie)
+            study = rig.study("full.yaml", rig.executor(port=liar.port), 1, 1, COMMAND_STUDY)
+            code, words = rig.do("run", study, "--out", out)
+            check(code == 1 and "the testbed's disk is full" in words and "make room" in words and
+                  "0 done, 0 failed, 0 invalid, 2 open" in words, "%d: %s" % (code, words))
+            check(rig.rows(out, "SELECT reason, own_death FROM attempt") == [("disk", 1)], words)
+            liar.lie = None
+            code, words = rig.do("resume", out)
+            check(code == 0 and "2 done" in words, "%d: %s" % (code, words))
+            liar.close()
+            rig.spool_is_empty()
+
     def clocks_that_differ(self):
         """Five seconds ahead by the wall, three behind since boot: found within the stated u."""
         rig = self.fresh_agent()
@@ -533,6 +559,7 @@ def main():
             ("the times of the load come from the testbed's own file", study.times_of_the_load),
             ("a wrong token, no agent, another agent", study.other_agents),
             ("an agent that lies is not believed", study.lying_agents),
+            ("a full testbed stops the run and costs no attempt", study.testbed_is_full),
             ("clocks that differ are measured, and no window moves", study.clocks_that_differ),
             ("wrong executors are named by check", study.wrong_executors),
         ])
