@@ -205,6 +205,8 @@ static void print_detectable(const struct pji_check_audit *c, double cv, const c
     if (isfinite(pair))
         printf("           two treatments within %lld blocks: %.3g %%\n",
                (long long)c->audit.pair_df + 1, 100 * pair);
+    else if (c->plan->n_cells < 2)
+        printf("           two treatments: not available, there is one\n");
     else
         printf("           two treatments: not available with fewer than two blocks\n");
     for (size_t f = 0; f < c->study->n_factors; f++) {

@@ -55,6 +55,16 @@ static size_t shown(const struct check *c)
     return c->all || c->plan.n_trials <= TRIALS_SHOWN ? c->plan.n_trials : TRIALS_SHOWN;
 }
 
+static void print_task(const struct check *c, size_t t)
+{
+    const struct pji_task_spec *task = &c->study.tasks[t];
+    size_t n = c->workload.tasks[t].items.n;
+    printf("task       %s: ", task->name);
+    if (task->n_items > 0 && task->n_items < n)
+        printf("%zu of ", task->n_items);
+    printf("%zu item%s in %s\n", n, n == 1 ? "" : "s", task->items_path);
+}
+
 static void print_plan(const struct check *c)
 {
     const struct pji_study *s = &c->study;
@@ -69,8 +79,7 @@ static void print_plan(const struct check *c)
         printf("\n");
     }
     for (size_t t = 0; t < c->workload.n; t++)
-        printf("task       %s: %zu items in %s\n", s->tasks[t].name, c->workload.tasks[t].items.n,
-               s->tasks[t].items_path);
+        print_task(c, t);
     printf("trials     %zu = %zu cell%s x %lld repetition%s, in %zu block%s\n", c->plan.n_trials,
            c->plan.n_cells, c->plan.n_cells == 1 ? "" : "s", (long long)s->repetitions,
            s->repetitions == 1 ? "" : "s", c->plan.n_blocks, c->plan.n_blocks == 1 ? "" : "s");

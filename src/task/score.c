@@ -37,10 +37,9 @@ static const char *answer_part(const struct pji_scorer *scorer, const char *text
     if (!text)
         return NULL;
     const char *thought = after_last(text, "</think>");
-    const char *start = text + strspn(text, " \t\r\n");
     if (thought)
         text = thought;
-    else if (strncasecmp(start, "<think>", 7) == 0)
+    if (after_last(text, "<think>"))
         return NULL;
     return scorer->answer_after ? after_last(text, scorer->answer_after) : text;
 }
@@ -64,15 +63,14 @@ static bool is_article(const char *word, size_t n)
            (n == 3 && memcmp(word, "the", 3) == 0);
 }
 
-/* Appends the words of text[0..n), each followed by one blank. */
-static void normalise(struct pji_str *out, const char *text, size_t n)
+static void add_words(struct pji_str *out, const char *text, size_t n, bool articles)
 {
     size_t start = out->len;
     for (size_t i = 0; i <= n; i++) {
         char c = i < n ? text[i] : ' ';
         if (is_blank(c)) {
             size_t len = out->len - start;
-            if (len > 0 && is_article(out->text + start, len)) {
+            if (len > 0 && !articles && is_article(out->text + start, len)) {
                 out->len = start;
                 out->text[start] = '\0';
             } else if (len > 0) {
@@ -83,6 +81,16 @@ static void normalise(struct pji_str *out, const char *text, size_t n)
             pji_str_addc(out, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
         }
     }
+}
+
+/* Appends the words of text[0..n), each followed by one blank: articles where there are no others,
+ * as in the "A" of a multiple choice. */
+static void normalise(struct pji_str *out, const char *text, size_t n)
+{
+    size_t before = out->len;
+    add_words(out, text, n, false);
+    if (out->len == before)
+        add_words(out, text, n, true);
 }
 
 /* The first line of text that has a word. */
@@ -179,6 +187,23 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
+static bool is_minus(const char *text, const char *end)
+{
+    size_t before = (size_t)(end - text);
+    size_t n = before >= 1 && end[-1] == '-' ? 1 : 0;
+    if (before >= 3 && memcmp(end - 3, "\xe2\x88\x92", 3) == 0) /* U+2212 */
+        n = 3;
+    return n > 0 && (before == n ||
+                     (!is_digit(end[-1 - (ptrdiff_t)n]) && !is_letter(end[-1 - (ptrdiff_t)n])));
+}
+
+/* ".5": a point without a digit in front of it. */
+static bool is_bare_point(const char *text, const char *p)
+{
+    return p > text && p[-1] == '.' &&
+           (p - 1 == text || (p[-2] != '.' && !is_digit(p[-2]) && !is_letter(p[-2])));
+}
+
 /* The last number of the text; its digits are no part of a word ("3B" is none, "12%" is one). */
 static bool last_number(const char *text, double *value)
 {
@@ -188,11 +213,12 @@ static bool last_number(const char *text, double *value)
             p++;
             continue;
         }
-        size_t n = number_len(p);
+        bool point = is_bare_point(text, p);
+        size_t n = point ? strspn(p, "0123456789") : number_len(p);
         bool word = (p > text && is_letter(p[-1])) || is_letter(p[n]);
-        bool minus =
-            p > text && p[-1] == '-' && (p - 1 == text || (!is_digit(p[-2]) && !is_letter(p[-2])));
+        bool minus = is_minus(text, p - point);
         struct pji_str digits = {0};
+        pji_str_add(&digits, point ? "0." : "");
         for (size_t i = 0; i < n; i++)
             if (p[i] != ',')
                 pji_str_addc(&digits, p[i]);

@@ -8,7 +8,8 @@
  *   f1              the same, and the F1 of its words against those of the label
  *   numeric         the last number of the text; right when it is within tolerance * |gold| of it
  * Normalised (P. Rajpurkar et al., SQuAD, 2016): ASCII letters folded, ASCII punctuation removed,
- * the words a, an, the removed, blanks collapsed. Numbers may have thousands separators ("1,234").
+ * the words a, an, the removed (where there are others), blanks collapsed. Numbers may have
+ * thousands separators ("1,234").
  */
 #ifndef PJI_TASK_SCORE_H
 #define PJI_TASK_SCORE_H

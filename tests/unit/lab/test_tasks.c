@@ -39,6 +39,7 @@ static pj_status world_open(struct world *w, const char *task, struct pj_error *
     temp_write(w->dir, "i.jsonl",
                "{\"id\":\"a\",\"q\":\"one\",\"label\":true}\n"
                "{\"id\":\"b\",\"q\":\"two\",\"label\":false}\n");
+    temp_write(w->dir, "spaced.jsonl", "{\"id\":\"z\",\"q\":\" one\\t\",\"label\":true}\n");
     temp_write(w->dir, "e.jsonl",
                "{\"id\":\"x\",\"q\":\"three\",\"label\":false}\n"
                "{\"id\":\"y\",\"q\":\"four\",\"label\":true}\n");
@@ -163,6 +164,10 @@ static void what_is_refused(void **state)
          "wants 3 shots, its examples are 2"},
         {"{items: i.jsonl, prompt: '{q}', gold: label, examples: i.jsonl, shots: 1}",
          "its answer would be shown"},
+        {"{items: i.jsonl, prompt: 'Q {q} ?', gold: label, examples: spaced.jsonl, shots: 1}",
+         "spaced.jsonl:1: this example is also item 'a'"},
+        {"{items: i.jsonl, prompt: '{q}', gold: label, limit: 2, examples: i.jsonl, shots: $shots}",
+         "its answer would be shown"},
         {"{items: i.jsonl, prompt: '{q}', gold: label, examples: none.jsonl}", "none.jsonl"},
         {"{items: i.jsonl, prompt: '{q}', thinking: on}", "write api: chat"},
         {"{items: i.jsonl, prompt: '{q}', thinking: yes, api: chat}", "off or on"},
@@ -191,6 +196,24 @@ static void what_is_refused(void **state)
         world_close(&w);
     }
     assert_true(good);
+}
+
+/* Only what is shown may not be asked, and only what is asked may not be shown. */
+static void examples_beyond_the_limit(void **state)
+{
+    static const char *const good[] = {
+        "{items: i.jsonl, prompt: '{q}', gold: label, examples: i.jsonl, shots: 0}",
+        "{items: e.jsonl, prompt: '{q}', gold: label, limit: 1, examples: spaced.jsonl, shots: 1}",
+        "{items: i.jsonl, prompt: '{q}', gold: label, limit: 1, examples: e.jsonl, shots: $shots}",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct world w;
+        struct pj_error err;
+        if (world_open(&w, good[i], &err) != PJ_OK)
+            fail_msg("%s: %s", good[i], err.text);
+        world_close(&w);
+    }
 }
 
 static void the_window(void **state)
@@ -265,8 +288,11 @@ static void figures_of_a_trial(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(superglue),          cmocka_unit_test(shots_and_thinking),
-        cmocka_unit_test(what_is_refused),    cmocka_unit_test(the_window),
+        cmocka_unit_test(superglue),
+        cmocka_unit_test(shots_and_thinking),
+        cmocka_unit_test(examples_beyond_the_limit),
+        cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(the_window),
         cmocka_unit_test(figures_of_a_trial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,12 @@ static const struct row rows[] = {
     {PJI_SCORER_EXACT, NULL, "\n\n  a dog ", "The dog.", "The dog.", true, 0},
     {PJI_SCORER_EXACT, NULL, "dogs", "dog", "dogs", false, 0},
     {PJI_SCORER_EXACT, NULL, "...", "dog", NULL, false, 0},
-    {PJI_SCORER_EXACT, NULL, "the", "dog", NULL, false, 0}, /* only an article: no word */
+    {PJI_SCORER_EXACT, NULL, "the", "dog", "the", false, 0}, /* an article alone is a word */
+    /* a label that is an article and nothing else: letters of a multiple choice */
+    {PJI_SCORER_EXACT, NULL, "A.", "A", "A", true, 0},
+    {PJI_SCORER_EXACT, NULL, "(a)\nbecause", "A", "A", true, 0},
+    {PJI_SCORER_EXACT, NULL, "B", "A", "b", false, 0},
+    {PJI_SCORER_EXACT, NULL, "A\nB", "B", "a", false, 0},
     {PJI_SCORER_F1, NULL, "the big red dog", "a red dog", "big red dog", false, 0.8},
     {PJI_SCORER_F1, NULL, "dog dog", "dog", "dog dog", false, 2.0 / 3},
     {PJI_SCORER_F1, NULL, "cat", "dog", "cat", false, 0},
@@ -56,6 +61,19 @@ static const struct row rows[] = {
     {PJI_SCORER_NUMERIC, NULL, "1e3", "1000", "1000", true, 0},
     {PJI_SCORER_NUMERIC, NULL, "12,34", "34", "34", true, 0}, /* no thousands: two numbers */
     {PJI_SCORER_NUMERIC, NULL, "seven", "7", NULL, false, 0},
+    {PJI_SCORER_NUMERIC, NULL, "it is .5", "0.5", "0.5", true, 0},
+    {PJI_SCORER_NUMERIC, NULL, "-.25", "-0.25", "-0.25", true, 0},
+    {PJI_SCORER_NUMERIC, NULL, "version 1.2.3", "3", "3", true, 0},
+    {PJI_SCORER_NUMERIC, NULL,
+     "it is \xe2\x88\x92"
+     "5",
+     "-5", "-5", true, 0}, /* U+2212 */
+    {PJI_SCORER_NUMERIC, NULL,
+     "10\xe2\x88\x92"
+     "5",
+     "-5", "5", false, 0},
+    {PJI_SCORER_NUMERIC, NULL, "Let me see. <think>1 + 2 = 3", "3", NULL, false, 0},
+    {PJI_SCORER_NUMERIC, NULL, "<think>1</think>7<think>8", "7", NULL, false, 0},
     {PJI_SCORER_NUMERIC, NULL, "7.07", "7", "7.07", false, 0},
 };
 
