@@ -30,9 +30,9 @@ SERVED = """\
 study: served
 factors: {{ctx: [256]}}
 repetitions: {repetitions}
-engine: {{kind: llamacpp, server: {server}, model: model.gguf, slots: 4, context: "${{ctx}}", threads: 1}}
+engine: {{kind: llamacpp, server: {server}, model: model.gguf, slots: 4, context: "${{ctx}}", threads: 1{cache}}}
 load: {load}
-task: {{name: t, items: items.jsonl, prompt: "{{text}}", api: chat, max_tokens: 8}}
+task: {{name: t, items: items.jsonl, prompt: "{{text}}", api: chat, max_tokens: 8{task}}}
 phases: {{warmup: 0s, idle: {idle}, cooldown: 0s}}
 meter: {{interval: 50ms}}
 limits: {{attempts: 1, trial: 100s}}
@@ -73,7 +73,7 @@ class Bench:
         return self.path(name)
 
     def served(self, want, load=ONE_BY_ONE, items=40, busy=False, idle="0s", gates="", beside=None,
-               repetitions=1, wrapper="", stub=("--ttft-ms", "20", "--itl-ms", "2"), **env):
+               repetitions=1, wrapper="", task="", cache="", stub=("--ttft-ms", "20", "--itl-ms", "2"), **env):
         """A study whose engine is the stub server, which answers after 20 ms."""
         self.write("model.gguf", "a model that the stub does not read")
         self.write("items.jsonl", "".join(
@@ -82,7 +82,7 @@ class Bench:
         if busy or wrapper:
             server.insert(0, self.write("wrapper.sh", wrapper or BUSY, 0o755))
         text = SERVED.format(server=json.dumps(server), load=load, idle=idle, gates=gates,
-                             repetitions=repetitions)
+                             repetitions=repetitions, task=task, cache=cache)
         return self.study(text, want, beside=beside, **env)
 
     def study(self, text, want, beside=None, **env):
@@ -193,6 +193,32 @@ def test_what_cannot_be_read_is_said(bench):
         check(words in gates["gpu_unread"][1], "%r" % gates)
 
 
+# what the server does with its requests: options of the stub, of the task, items, gate
+SERVER_FAULTS = [("--cached 3", "", 3, "prefix_cache", "3 requests"),
+                 ("--own-length --tokens 5", ", ignore_eos: true", 3, "token_mismatch", "3 of 3 answers"),
+                 ("--fail-every 3", "", 30, "request_errors", "10 of 30 requests"),
+                 ("--cut-every 150", "", 200, "request_lost", "1 of 200 requests"),
+                 ("--no-usage", "", 3, "token_unknown", "3 requests")]
+
+
+def test_what_the_server_does(bench):
+    stub = ("--ttft-us", "200", "--itl-us", "50")
+    quiet = ", send_lag: 1"
+    check(not set(bench.served(0, items=3, gates=quiet, stub=stub, task=", ignore_eos: true")) &
+          {code for *_, code, _ in SERVER_FAULTS}, "a good server")
+    for options, task, items, code, words in SERVER_FAULTS:
+        fatal = code not in ("request_lost", "token_unknown")
+        gates = bench.served(3 if fatal else 0, items=items, gates=quiet, task=task,
+                             stub=stub + tuple(options.split()))
+        check(code in gates, "%s: %r" % (options, gates))
+        check(gates[code][0] == ("invalid" if fatal else "flag") and words in gates[code][1],
+              "%s: %r" % (options, gates))
+        check(bench.rows("SELECT state FROM trial") == [("invalid" if fatal else "done",)], options)
+    # a cache that was asked for is none
+    gates = bench.served(0, items=3, gates=quiet, stub=stub + ("--cached", "3"), cache=", prompt_cache: on")
+    check("prefix_cache" not in gates, "%r" % gates)
+
+
 def five_percent(run):
     """Lets it run for 5 ms of every 100 ms."""
     while run.poll() is None:
@@ -271,7 +297,7 @@ def test_a_date_in_the_chat_template(bench):
 
 TESTS = [test_repetitions_that_give_the_same_answers, test_a_date_in_the_chat_template,
          test_a_client_that_is_its_own_master, test_a_client_throttled_to_five_percent,
-         test_inference_on_the_processors_passes,
+         test_inference_on_the_processors_passes, test_what_the_server_does,
          test_a_quiet_gpu, test_faults_that_invalidate, test_what_is_only_flagged,
          test_a_foreign_process, test_a_pid_that_means_nothing_here,
          test_what_cannot_be_read_is_said]

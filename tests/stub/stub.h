@@ -35,7 +35,8 @@ struct stub_options {
     int64_t every[N_FAULTS]; /* 0: never */
     const char *host, *model, *alias, *api_key, *port_file, *grandchild, *answer, *echo_after,
         *chat_template, *tokenizer;
-    bool no_usage, usage_each, empty_first, crlf, write_each, ignore_term, health_hang, start_fail;
+    bool no_usage, own_length, usage_each, empty_first, crlf, write_each, ignore_term, health_hang,
+        start_fail;
     bool arrivals; /* keep when each completion was asked for */
 };
 

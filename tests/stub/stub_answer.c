@@ -121,7 +121,7 @@ void stub_job_read(struct stub_job *job, const struct stub_options *o, bool chat
     char *prompt = string_value(find_value(body, chat ? "content" : "prompt"));
     *job = (struct stub_job){.chat = chat, .fault = N_FAULTS, .state = 0xcbf29ce484222325u};
     job->stream = true_value(body, "stream");
-    job->ignore_eos = true_value(body, "ignore_eos");
+    job->ignore_eos = !o->own_length && true_value(body, "ignore_eos");
     job->max_tokens = int_value(body, "max_tokens", int_value(body, "max_completion_tokens", 16));
     job->prompt_tokens = count_words(prompt);
     for (const char *p = prompt; *p; p++)

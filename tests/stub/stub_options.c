@@ -32,6 +32,7 @@ static const struct option table[] = {
     {"--reasoning", NULL, NUMBER, AT(reasoning), 1, "N: the first N tokens are reasoning (chat)"},
     {"--cached", NULL, NUMBER, AT(cached), 1, "N: cached prompt tokens told, -1: not told"},
     {"--no-usage", NULL, FLAG, AT(no_usage), 0, "tell no usage"},
+    {"--own-length", NULL, FLAG, AT(own_length), 0, "end by itself, whatever was asked for"},
     {"--usage-each", NULL, FLAG, AT(usage_each), 0, "usage in every event, as vLLM can"},
     {"--empty-first", NULL, FLAG, AT(empty_first), 0, "begin with an event without text"},
     {"--crlf", NULL, FLAG, AT(crlf), 0, "lines of the stream end in CR LF"},

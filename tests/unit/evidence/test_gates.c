@@ -60,6 +60,8 @@ static void each_fault_fires_its_own_gate(void **state)
 {
     (void)state;
     struct pji_gate_inputs in = clean();
+    in.max_gap_ns = 1000000000; /* exactly the limit */
+    check(&in, "");
     in.max_gap_ns = 1000000001;
     check(&in, "sample_gap ");
     in = clean();
@@ -139,10 +141,14 @@ static void what_else_the_machine_did(void **state)
     check(&in, "steal_some ");
     host.steal_share = 0.101;
     check(&in, "steal_time ");
+    host.dur_s = 1;
+    check(&in, "steal_time ");
     host.dur_s = 0.99; /* too short to be judged by ticks of 1/100 s */
     check(&in, "");
     host = quiet();
     host.swap_b = 4096;
+    check(&in, "swap_some ");
+    host.swap_b = INT64_C(10) << 20; /* exactly the limit: said, but not fatal */
     check(&in, "swap_some ");
     host.swap_b = (INT64_C(10) << 20) + 1;
     check(&in, "swapping ");
@@ -243,6 +249,8 @@ static void a_client_that_is_the_bottleneck(void **state)
     check(&in, "host_bound ");
     in.window_ns = 1000000000; /* still judged, and below that not: what is read is coarse */
     check(&in, "host_bound ");
+    in.window_ns = 999999999;
+    check(&in, "short_window ");
     in = clean();
     in.client = &client;
     client.busiest.known = false;
@@ -250,6 +258,12 @@ static void a_client_that_is_the_bottleneck(void **state)
     client = quick_client(lag_s, 200);
     client.stopped_share = 0.101;
     check(&in, "host_bound ");
+    in.window_ns = 500000000;
+    check(&in, "host_bound short_window ");
+    in.window_ns = 499999999;
+    check(&in, "short_window ");
+    in = clean();
+    in.client = &client;
     client.stopped_share = (double)NAN;
     check(&in, "");
     in.requests = 0; /* a command has no client */
@@ -266,6 +280,9 @@ static void requests_that_leave_late(void **state)
     in.client = &client;
     for (size_t i = 0; i < 3; i++)
         lag_s[i] = 0.0021; /* above 1 % of 200 ms, but so few are chance */
+    check(&in, "");
+    for (size_t i = 0; i < 5; i++) /* by chance in one of twenty such trials: 5.2 % */
+        lag_s[i] = 0.0021;
     check(&in, "");
     for (size_t i = 0; i < 7; i++)
         lag_s[i] = 0.0021;
