@@ -2,6 +2,7 @@
 #include "analysis/parts.h"
 
 #include "core/array.h"
+#include "core/str.h"
 #include "energy/series.h"
 #include "stats/interval.h"
 
@@ -124,16 +125,48 @@ static void collect(struct pairs *p, const struct pji_gathered *g, const struct 
     }
 }
 
+/* Where no trial of a treatment is done: how they ended, and why the first did. */
+static bool all_undone(char *text, size_t size, const struct pji_treatment *t,
+                       const struct pji_gathered *g)
+{
+    const struct pji_gathered_trial *first = NULL;
+    if (t->done > 0 || t->failed + t->invalid == 0)
+        return false;
+    for (size_t i = 0; i < g->n && first == NULL; i++)
+        if (g->trials[i].cell == t->cell && g->trials[i].reason != NULL &&
+            g->trials[i].reason[0] != '\0')
+            first = &g->trials[i];
+    struct pji_str words = {0};
+    const struct {
+        size_t n;
+        const char *state;
+    } ends[] = {{t->invalid, "invalid"}, {t->failed, "failed"}, {t->open, "open"}};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if (ends[i].n > 0)
+            pji_str_addf(&words, "%s%zu %s", words.text != NULL ? ", " : "", ends[i].n,
+                         ends[i].state);
+    snprintf(text, size, "no trial of %s is done (%s%s%s)", t->label, pji_str_text(&words),
+             first != NULL ? "; " : "", first != NULL ? first->reason : "");
+    pji_str_fini(&words);
+    return true;
+}
+
+static void why_unpaired(struct pji_comparison *c, const struct pji_summary *s,
+                         const struct pji_gathered *g)
+{
+    if (!all_undone(c->reason, sizeof c->reason, &s->treatments[c->other], g) &&
+        !all_undone(c->reason, sizeof c->reason, &s->treatments[c->base], g))
+        snprintf(c->reason, sizeof c->reason, "no block has both treatments done with a value");
+}
+
 static pj_status judge(struct pji_comparison *c, const struct pairs *p, struct pj_error *err)
 {
     struct pji_ratio_ci ci;
     c->n_blocks = p->n;
     c->ratio = c->lo = c->hi = (double)NAN;
     c->verdict = PJI_VERDICT_NONE;
-    if (p->n == 0) {
-        snprintf(c->reason, sizeof c->reason, "no block has both treatments done with a value");
+    if (p->n == 0)
         return PJ_OK;
-    }
     if (c->energy && p->energies < p->n) {
         snprintf(c->reason, sizeof c->reason, "the energy of some trials is missing");
         return PJ_OK;
@@ -181,6 +214,8 @@ static pj_status compare_one(struct pji_summary *s, const struct pji_gathered *g
     if (c->task != NULL && c->name != NULL && p.base != NULL && p.other != NULL) {
         collect(&p, g, c, s->treatments[0].cell, s->treatments[other].cell);
         status = judge(c, &p, err);
+        if (p.n == 0)
+            why_unpaired(c, s, g);
     }
     free(p.base);
     free(p.other);

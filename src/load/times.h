@@ -2,9 +2,9 @@
  *
  * A file whose first byte that is not blank is '{' is JSON Lines: one object a line with a number
  * under `field`. Everything else is CSV with a header line, except that a file of one column may
- * lack it; every line has as many fields as the first. Without a field name the columns "timestamp", "t", "time", "arrival_time" and
- * "timestamp_ns" are tried, then the only column. Times are numbers in the stated unit; they must
- * not decrease. Errors name file and line.
+ * lack it; every line has as many fields as the first. Without a field name the columns
+ * "timestamp", "t", "time", "arrival_time" and "timestamp_ns" are tried, then the only column.
+ * Times are numbers in the stated unit; they must not decrease. Errors name file and line.
  */
 #ifndef PJI_LOAD_TIMES_H
 #define PJI_LOAD_TIMES_H

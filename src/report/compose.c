@@ -31,6 +31,39 @@ const char *pji_report_headline(const struct pji_summary *summary, const char **
     return NULL;
 }
 
+const char *pji_report_of_task(const struct pji_summary *s, const char *task, char *text,
+                               size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; pji_report_task(s, i) != NULL; i++)
+        n += pji_report_task(s, i)[0] != '\0' ? 1 : 0;
+    snprintf(text, size, "%s: ", task);
+    return n > 1 && task[0] != '\0' ? text : "";
+}
+
+static bool scored(const struct pji_treatment *treatment, const char *task, const char *name)
+{
+    const struct pji_figure *f = pji_summary_figure(treatment, task, name);
+    return f != NULL && f->n > 0 && pji_report_score(treatment, task) != NULL;
+}
+
+const char *pji_report_scored_task(const struct pji_summary *s, const char *name)
+{
+    for (size_t i = 0; pji_report_task(s, i) != NULL; i++)
+        for (size_t t = 0; t < s->n_treatments; t++)
+            if (scored(&s->treatments[t], pji_report_task(s, i), name))
+                return pji_report_task(s, i);
+    return NULL;
+}
+
+const struct pji_score *pji_report_score(const struct pji_treatment *treatment, const char *task)
+{
+    for (size_t i = 0; i < treatment->n_scores; i++)
+        if (strcmp(treatment->scores[i].task, task) == 0)
+            return &treatment->scores[i];
+    return NULL;
+}
+
 /* ---- the answer ---- */
 
 static void add_answer(struct pji_doc *doc, const struct pji_summary *s,
@@ -41,26 +74,29 @@ static void add_answer(struct pji_doc *doc, const struct pji_summary *s,
     const char *other = s->treatments[c->other].label;
     const char *base = s->treatments[c->base].label;
     char text[160];
+    char buffer[PJI_REPORT_TASK];
+    const char *of = pji_report_of_task(s, c->task, buffer, sizeof buffer);
     pji_report_from_comparison(doc, s, c);
     pji_report_interval(text, sizeof text, c->ratio, c->lo, c->hi);
     switch (c->verdict) {
     case PJI_VERDICT_LOWER:
     case PJI_VERDICT_HIGHER:
         pji_doc_add(doc, PJI_BLOCK_LEAD,
-                    "With %s, %s%s is %s times that with %s (95 %% interval, %zu blocks): %.0f %% "
-                    "%s.",
-                    other, c->ratio_of_times ? "modelled " : "", words, text, base, c->n_blocks,
+                    "%sWith %s, %s%s is %s times that with %s (95 %% interval, %zu blocks): %.0f "
+                    "%% %s.",
+                    of, other, c->ratio_of_times ? "modelled " : "", words, text, base, c->n_blocks,
                     100 * fabs(c->ratio - 1), pji_report_verdict(c));
         break;
     case PJI_VERDICT_UNDECIDED:
         pji_doc_add(doc, PJI_BLOCK_LEAD,
-                    "Undecided: with %s, %s is %s times that with %s, and the 95 %% interval "
+                    "%sUndecided: with %s, %s%s is %s times that with %s, and the 95 %% interval "
                     "contains 1 (%zu blocks).",
-                    other, words, text, base, c->n_blocks);
+                    of, other, c->ratio_of_times ? "modelled " : "", words, text, base,
+                    c->n_blocks);
         break;
     case PJI_VERDICT_NONE:
-        pji_doc_add(doc, PJI_BLOCK_LEAD, "No answer about %s with %s against %s: %s.", words, other,
-                    base, c->reason);
+        pji_doc_add(doc, PJI_BLOCK_LEAD, "%sNo answer about %s with %s against %s: %s.", of, words,
+                    other, base, c->reason);
         break;
     }
 }
@@ -87,17 +123,18 @@ static void add_counts(struct pji_doc *doc, const struct pji_summary *s, const c
 {
     size_t of[PJI_VERDICT_NONE + 1] = {0};
     size_t n = count_answers(s, task, name, of);
+    char buffer[PJI_REPORT_TASK];
     const struct pji_figure_name *title = pji_figure_name_find(name);
     pji_report_from_trials(doc, s, "ratio", PJI_EVERY_TREATMENT, true);
     pji_doc_add(
         doc, PJI_BLOCK_LEAD,
-        "Compared with %s, %s is %s in %zu of %zu treatments, %s in %zu, undecided in %zu "
+        "%sCompared with %s, %s is %s in %zu of %zu treatments, %s in %zu, undecided in %zu "
         "(the 95 %% interval of the ratio contains 1) and without a conclusion in %zu. Each "
         "ratio stands below.",
-        s->treatments[0].label, title != NULL ? title->words : name,
-        title != NULL ? title->lower : "lower", of[PJI_VERDICT_LOWER], n,
-        title != NULL ? title->higher : "higher", of[PJI_VERDICT_HIGHER], of[PJI_VERDICT_UNDECIDED],
-        of[PJI_VERDICT_NONE]);
+        pji_report_of_task(s, task, buffer, sizeof buffer), s->treatments[0].label,
+        title != NULL ? title->words : name, title != NULL ? title->lower : "lower",
+        of[PJI_VERDICT_LOWER], n, title != NULL ? title->higher : "higher", of[PJI_VERDICT_HIGHER],
+        of[PJI_VERDICT_UNDECIDED], of[PJI_VERDICT_NONE]);
 }
 
 /* The figure that leaves out what models add to `name`; NULL: there is none. */
@@ -108,15 +145,14 @@ static const char *measured_figure(const char *name)
                                             : NULL;
 }
 
-/* Where models add to what instruments measured: how much, and what the instruments alone say. */
-static void add_measured_answers(struct pji_doc *doc, const struct pji_summary *s, const char *task,
-                                 const char *name, bool many)
+/* How much of the energy of a task is modelled. */
+static void add_modelled_share(struct pji_doc *doc, const struct pji_summary *s, const char *task,
+                               const char *name, const char *measured)
 {
-    const char *measured = measured_figure(name);
+    char buffer[PJI_REPORT_TASK];
+    const char *of = pji_report_of_task(s, task, buffer, sizeof buffer);
     double least = (double)INFINITY;
     double most = 0;
-    if (measured == NULL || count_answers(s, task, measured, NULL) == 0)
-        return;
     for (size_t i = 0; i < s->n_treatments; i++) {
         const struct pji_figure *all = pji_summary_figure(&s->treatments[i], task, name);
         const struct pji_figure *part = pji_summary_figure(&s->treatments[i], task, measured);
@@ -129,19 +165,47 @@ static void add_measured_answers(struct pji_doc *doc, const struct pji_summary *
     pji_doc_no_source(doc);
     if (most - least < 1)
         pji_doc_add(doc, PJI_BLOCK_PARAGRAPH,
-                    "%.0f %% of this energy is modelled. What instruments measured, alone:", most);
+                    "%s%.0f %% of this energy is modelled. What instruments measured, alone:", of,
+                    most);
     else
         pji_doc_add(doc, PJI_BLOCK_PARAGRAPH,
-                    "%.0f to %.0f %% of this energy, depending on the treatment, is modelled. What "
-                    "instruments measured, alone:",
-                    least, most);
+                    "%s%.0f to %.0f %% of this energy, depending on the treatment, is modelled. "
+                    "What instruments measured, alone:",
+                    of, least, most);
+}
+
+/* What the comparisons of a task say of a figure: each of them, or with many how they fell out. */
+static void add_comparison_words(struct pji_doc *doc, const struct pji_summary *s, const char *task,
+                                 const char *name, bool many)
+{
     if (many)
-        add_counts(doc, s, task, measured);
+        add_counts(doc, s, task, name);
     for (size_t i = 0; i < s->n_comparisons && !many; i++) {
         const struct pji_comparison *c = &s->comparisons[i];
-        if (strcmp(c->task, task) == 0 && strcmp(c->name, measured) == 0)
+        if (strcmp(c->task, task) == 0 && strcmp(c->name, name) == 0)
             add_answer(doc, s, c);
     }
+}
+
+/* The answer of each task, and beside it what is left when models add nothing. */
+static void add_task_answers(struct pji_doc *doc, const struct pji_summary *s, const char *name)
+{
+    const char *measured = measured_figure(name);
+    size_t n = 0;
+    for (size_t k = 0; pji_report_task(s, k) != NULL; k++)
+        n += count_answers(s, pji_report_task(s, k), name, NULL);
+    for (size_t k = 0; pji_report_task(s, k) != NULL; k++) {
+        const char *task = pji_report_task(s, k);
+        if (count_answers(s, task, name, NULL) == 0)
+            continue;
+        add_comparison_words(doc, s, task, name, n > MOST_ANSWERS);
+        size_t of[PJI_VERDICT_NONE + 1] = {0};
+        if (measured == NULL || count_answers(s, task, measured, of) == of[PJI_VERDICT_NONE])
+            continue;
+        add_modelled_share(doc, s, task, name, measured);
+        add_comparison_words(doc, s, task, measured, n > MOST_ANSWERS);
+    }
+    pji_doc_no_source(doc);
 }
 
 static void add_answers(struct pji_doc *doc, const struct pji_summary *s)
@@ -155,19 +219,10 @@ static void add_answers(struct pji_doc *doc, const struct pji_summary *s)
         pji_doc_add(doc, PJI_BLOCK_LEAD, "No answer yet: no trial is done with a value.");
         return;
     }
-    bool many = count_answers(s, task, name, NULL) > MOST_ANSWERS;
-    if (many)
-        add_counts(doc, s, task, name);
-    for (size_t i = 0; i < s->n_comparisons; i++) {
-        const struct pji_comparison *c = &s->comparisons[i];
-        if (strcmp(c->task, task) != 0 || strcmp(c->name, name) != 0)
-            continue;
-        if (!many)
-            add_answer(doc, s, c);
-        times = times || c->ratio_of_times;
-    }
-    add_measured_answers(doc, s, task, name, many);
-    pji_doc_no_source(doc);
+    add_task_answers(doc, s, name);
+    for (size_t i = 0; i < s->n_comparisons; i++)
+        times = times ||
+                (s->comparisons[i].ratio_of_times && strcmp(s->comparisons[i].name, name) == 0);
     if (times)
         pji_doc_add(doc, PJI_BLOCK_WARNING,
                     "The model sees only utilisation, so this ratio is a ratio of times: it says "

@@ -28,6 +28,18 @@ const char *pji_report_headline(const struct pji_summary *summary, const char **
 /* Tasks in order of appearance; "" for studies without tasks. NULL past the last. */
 const char *pji_report_task(const struct pji_summary *s, size_t index);
 
+/* "TASK: " into text (PJI_REPORT_TASK bytes do) where the study has several tasks, else "": which
+ * of them a sentence is about. */
+enum { PJI_REPORT_TASK = 80 };
+const char *pji_report_of_task(const struct pji_summary *s, const char *task, char *text,
+                               size_t size);
+
+/* The first task that has both this figure and right answers, of which the picture of the choice
+ * is; NULL: none. */
+const char *pji_report_scored_task(const struct pji_summary *s, const char *name);
+/* NULL: the task is not scored. */
+const struct pji_score *pji_report_score(const struct pji_treatment *treatment, const char *task);
+
 /* "0.1234 [0.120, 0.127]" with as many digits as the interval deserves. */
 void pji_report_interval(char *text, size_t size, double value, double lo, double hi);
 const char *pji_report_verdict(const struct pji_comparison *c);

@@ -238,26 +238,31 @@ void pji_report_add_tables(struct pji_doc *doc, const struct pji_summary *s,
     const char *headline = pji_report_headline(s, &name);
     const struct pji_figure_name *title = name != NULL ? pji_figure_name_find(name) : NULL;
     const char *words = title != NULL ? title->words : name;
+    char buffer[PJI_REPORT_TASK];
+    const char *of = headline != NULL ? pji_report_of_task(s, headline, buffer, sizeof buffer) : "";
     pji_doc_add(doc, PJI_BLOCK_HEADING, "Treatments");
     for (size_t i = 0; pji_report_task(s, i) != NULL; i++)
         add_treatment_table(doc, s, pji_report_task(s, i));
     if (drawn->distribution && headline != NULL) {
         snprintf(caption, sizeof caption,
-                 "%s: every done trial, quartiles, and the mean with its 95 %% interval; n = %zu "
+                 "%s%s: every done trial, quartiles, and the mean with its 95 %% interval; n = %zu "
                  "trials.",
-                 words, s->done);
+                 of, words, s->done);
         add_figure(doc, s, "mean", "distribution", caption);
     }
     if (drawn->domains) {
-        snprintf(caption, sizeof caption, "Mean energy of the window by domain; n = %zu trials.",
-                 s->done);
+        snprintf(caption, sizeof caption, "%sMean energy of the window by domain; n = %zu trials.",
+                 of, s->done);
         add_figure(doc, s, "domains", "domains", caption);
     }
     add_scores(doc, s);
     add_answers_compared(doc, s);
     if (drawn->choice) {
+        const char *task = pji_report_scored_task(s, name);
+        char other[PJI_REPORT_TASK];
         snprintf(caption, sizeof caption,
-                 "Accuracy against energy with 95 %% intervals; n = %zu trials.", s->done);
+                 "%sAccuracy against energy with 95 %% intervals; n = %zu trials.",
+                 pji_report_of_task(s, task, other, sizeof other), s->done);
         add_figure(doc, s, "accuracy", "choice", caption);
     }
     add_comparisons(doc, s);
@@ -265,8 +270,8 @@ void pji_report_add_tables(struct pji_doc *doc, const struct pji_summary *s,
     if (drawn->ratios && headline != NULL && name != NULL) {
         headline_blocks(s, headline, name, &fewest, &most);
         snprintf(caption, sizeof caption,
-                 "Ratio of %s to %s within blocks with 95 %% intervals; n = %zu%s blocks.", words,
-                 s->treatments[0].label, fewest, fewest < most ? " or more" : "");
+                 "%sRatio of %s to %s within blocks with 95 %% intervals; n = %zu%s blocks.", of,
+                 words, s->treatments[0].label, fewest, fewest < most ? " or more" : "");
         add_figure(doc, s, "ratio", "effects", caption);
     }
     if (drawn->trace) {

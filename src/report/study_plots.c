@@ -102,22 +102,24 @@ static pj_status add_domains(const struct study *st, struct pj_error *err)
     return status;
 }
 
-/* The accuracy of each treatment's first scored task against the headline figure. */
+/* Accuracy against the headline figure, both of one task: the first that is scored. */
 static pj_status add_choice(const struct study *st, struct pj_error *err)
 {
     const struct pji_summary *s = st->s;
     size_t n = 0;
-    if (strcmp(st->name, "dur_s") == 0)
+    const char *task = pji_report_scored_task(s, st->name);
+    if (strcmp(st->name, "dur_s") == 0 || task == NULL)
         return SKIPPED;
     struct pji_plot_choice *choices = pji_zalloc(s->n_treatments + 1, sizeof *choices, err);
     if (choices == NULL)
         return PJ_ENOMEM;
     for (size_t t = 0; t < s->n_treatments; t++) {
         const struct pji_treatment *treatment = &s->treatments[t];
-        const struct pji_figure *f = pji_summary_figure(treatment, st->task, st->name);
-        if (f == NULL || f->n == 0 || treatment->n_scores == 0)
+        const struct pji_figure *f = pji_summary_figure(treatment, task, st->name);
+        const struct pji_score *score = pji_report_score(treatment, task);
+        if (f == NULL || f->n == 0 || score == NULL)
             continue;
-        const struct pji_accuracy *a = &treatment->scores[0].accuracy;
+        const struct pji_accuracy *a = &score->accuracy;
         choices[n++] = (struct pji_plot_choice){.label = treatment->label,
                                                 .cost = f->mean,
                                                 .cost_lo = f->lo,

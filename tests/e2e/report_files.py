@@ -212,16 +212,36 @@ def test_another_study_is_found(bench):
     check("dur_s" in text and "trials" in text, text)
 
 
-def change_record(bench, statement, name="tampered"):
+def change_record(bench, statement, name="tampered", rows=1):
     other = bench.path(name)
     shutil.rmtree(other, ignore_errors=True)
     shutil.copytree(bench.study, other)
     if statement:
         base = sqlite3.connect(os.path.join(other, "study.sqlite"))
-        check(base.execute(statement).rowcount == 1, "%s changes no row" % statement)
+        check(base.execute(statement).rowcount == rows, "%s changes other rows" % statement)
         base.commit()
         base.close()
     return other
+
+
+def test_every_task_has_its_answer(bench):
+    """Which task a sentence is about is said when there are several; accuracy goes with its own energy."""
+    text = " ".join(bench.run("report", bench.study, "--out", bench.path("tasks"), want=None).stdout.decode().split())
+    answer = text[:text.index("Every energy here")]
+    for task in ("energy", "quiz"):
+        check(len(re.findall(r"\b%s: (With|Undecided: with) concurrency=2, (modelled )?energy " % task, answer)) == 1, answer)
+    page = open(os.path.join(bench.path("tasks"), "report.md"), encoding="utf-8").read()
+    for words in ("energy: Ratio of energy per output token", "quiz: Accuracy against energy",
+                  "energy: Mean energy of the window by domain"):
+        check(words in page, words)
+
+
+def test_no_answer_says_why(bench):
+    """Where no trial of a treatment is done, how they ended takes the place of an answer."""
+    other = change_record(bench, "UPDATE trial SET state = 'invalid', reason = 'host_bound' WHERE id IN"
+                          " (SELECT trial FROM trial_level WHERE level = 1)", "invalid", 2)
+    text = " ".join(bench.run("report", other, "--out", bench.path("why"), want=None).text.split())
+    check("against concurrency=1: no trial of concurrency=2 is done (2 invalid; host_bound)." in text, text[-3000:])
 
 
 def test_changed_records_are_found(bench):
@@ -372,6 +392,7 @@ def test_without_gnuplot(bench):
 TESTS = [test_verify_agrees, test_the_same_bytes_anywhere, test_changed_digits_are_found,
          test_a_changed_picture_is_found, test_another_study_is_found,
          test_changed_records_are_found, test_changed_files_are_found, test_usage,
+         test_every_task_has_its_answer, test_no_answer_says_why,
          test_the_page_is_whole, test_latex_is_balanced, test_without_gnuplot]
 
 
