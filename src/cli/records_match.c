@@ -32,6 +32,7 @@ struct rows {
 static const char *const of_metric[] = {"", ", u_ind", ", u_com"};
 static const char *const of_energy[] = {", J", ", u_ind", ", u_com", ", of it gain", ", in total"};
 static const char *const of_share[] = {", J", ", u_ind", ", u_com", ", end_ns"};
+static const char *const of_answer[] = {", taken or not", ", right or not"};
 static const char *const of_request[] = {", scheduled_ns",  ", sent_ns",         ", first_token_ns",
                                          ", last_token_ns", ", prompt_tokens",   ", cached_tokens",
                                          ", output_tokens", ", times of tokens", ", text"};
@@ -127,6 +128,14 @@ static pj_status on_share(void *context, const struct pji_share_row *r, struct p
     snprintf(key, sizeof key, "share of request %lld of %s %s", (long long)r->sequence, r->phase,
              r->task);
     return add(context, key, values, 4, err);
+}
+
+static pj_status on_answer(void *context, const struct pji_answer_row *a, struct pj_error *err)
+{
+    char key[256];
+    double values[] = {a->parsable ? 1 : 0, a->correct ? 1 : 0};
+    snprintf(key, sizeof key, "answer '%.60s' to item %.60s of %.60s", a->answer, a->item, a->task);
+    return add(context, key, values, 2, err);
 }
 
 typedef pj_status read_fn(struct pji_store *store, int64_t attempt, struct rows *rows,
@@ -248,6 +257,12 @@ static pj_status read_requests(struct pji_store *store, int64_t attempt, struct 
     return pji_store_each_request(store, attempt, on_request, rows, err);
 }
 
+static pj_status read_answers(struct pji_store *store, int64_t attempt, struct rows *rows,
+                              struct pj_error *err)
+{
+    return pji_store_each_answer(store, attempt, on_answer, rows, err);
+}
+
 static pj_status read_shares(struct pji_store *store, int64_t attempt, struct rows *rows,
                              struct pj_error *err)
 {
@@ -257,6 +272,7 @@ static pj_status read_shares(struct pji_store *store, int64_t attempt, struct ro
 pj_status pji_records_match(const struct pji_match *match, struct pj_error *err)
 {
     const struct kind kinds[] = {{read_requests, of_request, true, copied},
+                                 {read_answers, of_answer, true, copied},
                                  {read_shares, of_share, true, computed},
                                  {read_energies, of_energy, true, computed},
                                  {read_metrics, of_metric, false, computed}};

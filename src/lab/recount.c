@@ -14,7 +14,7 @@
 
 /* ---- what the database says: phases, requests ---- */
 
-static char *keep(struct recounting *w, const char *text, struct pj_error *err)
+char *pji_recount_keep(struct recounting *w, const char *text, struct pj_error *err)
 {
     if (pji_array_reserve(&w->texts, &w->cap_texts, w->n_texts + 1, sizeof *w->texts, err) != PJ_OK)
         return NULL;
@@ -43,8 +43,8 @@ static struct pji_phase_data *find_phase(struct recounting *w, const char *name,
 static pj_status begin_phase(struct recounting *w, const struct pji_phase_row *row,
                              struct pj_error *err)
 {
-    const char *name = keep(w, row->name, err);
-    const char *task = name != NULL ? keep(w, row->task, err) : NULL;
+    const char *name = pji_recount_keep(w, row->name, err);
+    const char *task = name != NULL ? pji_recount_keep(w, row->task, err) : NULL;
     if (task == NULL || w->data.n == MOST_PHASES)
         return task == NULL ? PJ_ENOMEM
                             : pji_fail(err, PJ_ECORRUPT, "an attempt of more than %d phases",
@@ -117,7 +117,7 @@ static pj_status on_request(void *context, const struct pji_request_row *row, st
         return PJ_OK;
     size_t n = phase->load.n;
     size_t caps[] = {n, n, n};
-    char *item = keep(w, row->item, err);
+    char *item = pji_recount_keep(w, row->item, err);
     if (item == NULL ||
         pji_array_reserve(&phase->load.records, &caps[0], n + 1, sizeof *phase->load.records,
                           err) != PJ_OK ||
@@ -144,41 +144,29 @@ static pj_status on_energy(void *context, const struct pji_energy_row *row, stru
     return PJ_OK;
 }
 
-/* ---- answers: what was right is in the records ---- */
+/* ---- answers ---- */
 
 static pj_status on_answer(void *context, const struct pji_answer_row *row, struct pj_error *err)
 {
-    struct recounting *w = context;
-    (void)err;
-    for (size_t i = 0; i < w->r->study->n_tasks; i++) {
-        if (strcmp(w->specs[i].name, row->task) != 0)
-            continue;
-        w->answers[i].answers++;
-        w->answers[i].parsable += row->parsable;
-        w->answers[i].correct += row->correct;
-    }
-    return PJ_OK;
+    return pji_recount_told(context, row, err);
 }
 
-static pj_status put_share(struct recounting *w, const char *task, const char *name, double value,
-                           struct pj_error *err)
+static bool is_scored(const struct recounting *w, size_t task)
 {
-    struct pji_metric_row row = {
-        .task = task, .name = name, .value = value, .origin = "", .reason = ""};
-    return pji_store_add_metric(w->r->into, w->r->into_attempt, &row, err);
+    for (size_t i = 0; i < w->n_told; i++)
+        if (w->told[i].task == task)
+            return true;
+    return false;
 }
 
 static pj_status put_answers(struct recounting *w, size_t task, struct pj_error *err)
 {
-    const struct answer_counts *a = &w->answers[task];
     const char *name = w->specs[task].name;
-    double n = (double)a->answers;
-    if (a->answers == 0)
-        return PJ_OK;
-    pj_status status = put_share(w, name, "accuracy_share", (double)a->correct / n, err);
-    if (status == PJ_OK)
-        status = put_share(w, name, "coverage_share", (double)a->parsable / n, err);
     const struct pji_phase_data *phase = find_phase(w, "measure", name);
+    size_t correct = 0;
+    if (!is_scored(w, task))
+        return PJ_OK;
+    pj_status status = pji_recount_answers(w, task, phase, &correct, err);
     if (status != PJ_OK || phase == NULL || w->specs[task].steady || !w->data.has_trace ||
         w->data.remote_reason[0] != '\0')
         return status;
@@ -191,7 +179,7 @@ static pj_status put_answers(struct recounting *w, size_t task, struct pj_error 
         pji_trace_window(&w->data.trace, phase->start_ns, phase->end_ns, false, energies, in_total,
                          &total);
         struct pji_metric_row row = pji_metric_per(name, "j_per_correct", &total.energy,
-                                                   (double)a->correct, "no answer was correct");
+                                                   (double)correct, "no answer was correct");
         status = pji_store_add_metric(w->r->into, w->r->into_attempt, &row, err);
     }
     free(energies);
@@ -206,12 +194,11 @@ static pj_status make_tasks(struct recounting *w, struct pj_error *err)
     size_t n = w->r->study->n_tasks;
     w->specs = pji_zalloc(n + 1, sizeof *w->specs, err);
     w->tasks = pji_zalloc(n + 1, sizeof *w->tasks, err);
-    w->answers = pji_zalloc(n + 1, sizeof *w->answers, err);
-    if (w->specs == NULL || w->tasks == NULL || w->answers == NULL)
+    if (w->specs == NULL || w->tasks == NULL)
         return PJ_ENOMEM;
     for (size_t i = 0; i < n; i++) {
         w->specs[i] = w->r->study->tasks[i];
-        w->specs[i].gold = NULL; /* the items are not here: answers are not scored again */
+        w->specs[i].gold = NULL; /* the items are not here: answers are scored apart */
         w->tasks[i] = (struct pji_workload_task){.spec = &w->specs[i]};
     }
     return PJ_OK;
@@ -289,6 +276,6 @@ pj_status pji_recount_attempt(const struct pji_recount *recount, struct pj_error
     free(w.texts);
     free(w.specs);
     free(w.tasks);
-    free(w.answers);
+    free(w.told);
     return status;
 }

@@ -1,7 +1,8 @@
 /* lab/recount.h - the records of an attempt made again from what it left as files: requests from
  * requests.jsonl, energies from trace.jsonl, figures from both, by the code that made them the
- * first time. Times of phases, answers and what the machine did meanwhile have no file of their
- * own: the first two are taken from the records, the last is left out.
+ * first time; answers are scored again. Times of phases, gold labels and what the machine did
+ * meanwhile have no file of their own: the first two are taken from the records, the last is left
+ * out.
  */
 #ifndef PJI_LAB_RECOUNT_H
 #define PJI_LAB_RECOUNT_H

@@ -33,7 +33,8 @@ engine:
 load: {{kind: closed, concurrency: "${{concurrency}}"}}
 task:
   - {{name: energy, items: items.jsonl, prompt: "{{text}}", max_tokens: 20, ignore_eos: true}}
-  - {{name: quiz, items: quiz.jsonl, prompt: "{{text}}", max_tokens: 8, gold: answer, choices: [yes, no]}}
+  - {{name: quiz, items: quiz.jsonl, prompt: "{{text}}", max_tokens: 8, gold: answer, choices: [yes, no],
+     scorer: binary, positive: yes}}
 phases: {{warmup: 0s, idle: 0s, cooldown: 0s}}
 limits: {{engine_start: 10s, request: 5s, trial: 30s, engine_stop: 500ms, meter: 1s}}
 gates: {{cpu_thief: 1, steal_time: 1, send_lag: 1}}
@@ -248,7 +249,7 @@ def test_changed_records_are_found(bench):
     """The report agrees with the database; the database does not with the files."""
     text = bench.run("verify", os.path.join(bench.report, "figures.csv"), bench.study).text
     check("made again from the files of the study; 16 files" in text, text)
-    check("Not made again" in text and "steal_share" in text, text)
+    check("Not made again" in text and "steal_share" in text and "recall_share" not in text, text)
     one = "attempt = 3 AND task = 'energy'"
     for statement, words in (
             ("UPDATE metric SET value = value * 1.0000001 WHERE name = 'ttft_p99_s' AND " + one,
@@ -270,8 +271,12 @@ def test_changed_records_are_found(bench):
              "this request is not in the database"),
             ("UPDATE phase SET end_ns = end_ns + 1000000 WHERE name = 'measure' AND " + one,
              "energy.dur_s: stored"),
+            ("UPDATE metric SET value = 0.5 WHERE name = 'positive_share' AND attempt = 3",
+             "trial 3, quiz.positive_share: stored 0.5, recomputed 0.66"),
+            ("UPDATE answer SET answer = 'no', correct = 0 WHERE attempt = 3 AND item = 'q1'",
+             "answer 'no' to item q1 of quiz: stored a row, recomputed none"),
             ("UPDATE answer SET correct = 0 WHERE attempt = 3 AND item = 'q1'",
-             "quiz.accuracy_share: stored 1, recomputed 0.66")):
+             "answer 'yes' to item q1 of quiz, right or not: stored 0, recomputed 1")):
         other = change_record(bench, statement)
         text = bench.run("verify", "--all", os.path.join(bench.report, "methods.tex"), other,
                          want=None).text
