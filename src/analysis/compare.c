@@ -16,7 +16,7 @@ static const double level = 0.95;
 static const double same_utilisation = 0.05;
 
 /* Which part of the total a figure rests on. */
-enum part { NO_ENERGY, WHOLE_TOTAL, MEASURED_PART };
+enum part { NO_ENERGY, WHOLE_TOTAL, MEASURED_PART, NET_TOTAL };
 
 static const struct {
     const char *name;
@@ -32,6 +32,7 @@ static const struct {
     {"ttft_s", NO_ENERGY},
     {"tpot_s", NO_ENERGY},
     {"j_per_correct", WHOLE_TOTAL},
+    {"energy_net_j", NET_TOTAL},
 };
 
 struct pairs {
@@ -40,6 +41,7 @@ struct pairs {
     double utilisation_sum; /* of the differences of utilisation, other - base; NaN: unknown */
     enum part part;
     size_t n, modelled, energies, cancelled;
+    size_t not_above_zero; /* pairs with a net energy that is not */
 };
 
 enum { MAX_PARTS = 64 };
@@ -70,10 +72,19 @@ static size_t parts_of(struct pj_energy *parts, const struct pji_gathered_trial 
     *all_modelled = true;
     for (size_t i = 0; i < all; i++) {
         *all_modelled = *all_modelled && is_modelled(&parts[i]);
-        if (part == WHOLE_TOTAL || !is_modelled(&parts[i]))
+        if (part != MEASURED_PART || !is_modelled(&parts[i]))
             parts[n++] = parts[i];
     }
     return n;
+}
+
+/* What is left open of the gross energies is the same joules of the net ones, so a larger share;
+ * less what the baselines have of it too, which nobody states for their ratio. */
+static double amplified(const struct pj_energy *gross, const struct pji_gathered_trial *trial,
+                        const char *task)
+{
+    const struct pji_gathered_metric *net = pji_gathered_find(trial, task, "energy_net_j");
+    return net != NULL && net->value > 0 ? fmax(gross->value_j / net->value, 1) : 1;
 }
 
 static void add_energy(struct pairs *p, const struct pji_gathered_trial *base,
@@ -97,7 +108,9 @@ static void add_energy(struct pairs *p, const struct pji_gathered_trial *base,
         !(ratio.value > 0))
         return;
     p->energies++;
-    p->rest_sum += ratio.u_com / ratio.value;
+    double by =
+        p->part == NET_TOTAL ? fmax(amplified(eb, base, task), amplified(eo, other, task)) : 1;
+    p->rest_sum += by * ratio.u_com / ratio.value;
     p->cancelled += ratio.cancelled ? 1 : 0;
     if (modelled_b && modelled_o)
         p->modelled++;
@@ -116,8 +129,12 @@ static void collect(struct pairs *p, const struct pji_gathered *g, const struct 
             continue;
         const struct pji_gathered_metric *mb = pji_gathered_find(base, c->task, c->name);
         const struct pji_gathered_metric *mo = pji_gathered_find(other, c->task, c->name);
-        if (mb == NULL || mo == NULL || !(mb->value > 0) || !(mo->value > 0))
+        if (mb == NULL || mo == NULL || isnan(mb->value) || isnan(mo->value))
             continue;
+        if (!(mb->value > 0) || !(mo->value > 0)) {
+            p->not_above_zero++;
+            continue;
+        }
         p->base[p->n] = mb->value;
         p->other[p->n++] = mo->value;
         if (c->energy)
@@ -165,6 +182,11 @@ static pj_status judge(struct pji_comparison *c, const struct pairs *p, struct p
     c->n_blocks = p->n;
     c->ratio = c->lo = c->hi = (double)NAN;
     c->verdict = PJI_VERDICT_NONE;
+    if (p->part == NET_TOTAL && p->not_above_zero > 0) { /* leaving those out would choose */
+        snprintf(c->reason, sizeof c->reason, "in %zu of %zu blocks a net energy is not above zero",
+                 p->not_above_zero, p->n + p->not_above_zero);
+        return PJ_OK;
+    }
     if (p->n == 0)
         return PJ_OK;
     if (c->energy && p->energies < p->n) {
@@ -173,7 +195,7 @@ static pj_status judge(struct pji_comparison *c, const struct pairs *p, struct p
     }
     c->u_rest = c->energy ? p->rest_sum / (double)p->n : 0;
     c->cancelled = c->energy && p->cancelled == p->n;
-    c->ratio_of_times = c->energy && p->modelled == p->n &&
+    c->ratio_of_times = c->energy && p->part != NET_TOTAL && p->modelled == p->n &&
                         fabs(p->utilisation_sum / (double)p->n) <= same_utilisation;
     pj_status status = pji_ratio_ci(p->other, p->base, p->n, c->u_rest, level, &ci, err);
     if (status < 0)
@@ -214,7 +236,7 @@ static pj_status compare_one(struct pji_summary *s, const struct pji_gathered *g
     if (c->task != NULL && c->name != NULL && p.base != NULL && p.other != NULL) {
         collect(&p, g, c, s->treatments[0].cell, s->treatments[other].cell);
         status = judge(c, &p, err);
-        if (p.n == 0)
+        if (c->n_blocks == 0 && c->reason[0] == '\0')
             why_unpaired(c, s, g);
     }
     free(p.base);

@@ -290,11 +290,10 @@ static void add_below(struct pji_finding *f, const char *group, const char *task
     if (f->state == PJI_FINDING_FIRES) {
         how = f->consequence > how ? f->consequence : how;
         pji_str_addf(&text, "%s; ", pji_str_text(&f->text));
-    }
-    pji_str_addf(&text,
-                 "accuracy of '%s'%s%s is %.3g, %sbelow the %.3g of always giving the commonest "
-                 "answer: its energy is not that of solving the task",
-                 group, *task ? " on " : "", task, accuracy, sure ? "surely " : "", baseline);
+    } else
+        pji_str_add(&text, "accuracy is below that of always giving the commonest answer: ");
+    pji_str_addf(&text, "'%s'%s%s %.3g < %.3g%s", group, *task ? " on " : "", task, accuracy,
+                 baseline, sure ? " (surely)" : "");
     pji_finding_fire(f, how, "%s", pji_str_text(&text));
     json_t *o = json_object();
     pji_put(o, "accuracy", accuracy);

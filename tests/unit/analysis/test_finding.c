@@ -220,8 +220,8 @@ static void test_records(void **state)
     expect(&w, false, "mixed_windows", "forbid", "over the whole of it", "--where");
     w = clean;
     w.baseline = 0.9;
-    expect(&w, true, "below_baseline", "forbid", "surely below the 0.9",
-           "its energy is not that of solving the task");
+    expect(&w, true, "below_baseline", "forbid", "< 0.9 (surely)",
+           "below that of always giving the commonest answer: '");
 }
 
 static void test_noise(void **state)

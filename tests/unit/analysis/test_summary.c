@@ -19,6 +19,8 @@ struct made {
     struct pji_store *store;
 };
 
+static bool two_meters; /* one for each treatment: nothing cancels */
+
 /* Energy of a window with relative gain and other common uncertainty. */
 static struct pj_energy energy_of(double value_j, double gain, double other, enum pj_origin origin)
 {
@@ -52,11 +54,14 @@ static void put_trial(struct made *m, int64_t id, const char *level, double ener
                                  .domain = "machine",
                                  .set = "rapl:package-0",
                                  .energy = e};
-    (void)level;
+    if (two_meters)
+        snprintf(e.com_id, sizeof e.com_id, "meter %s", level);
+    row.energy = e;
     assert_int_equal(pji_store_start_attempt(m->store, id, "n", 1, 2, &attempt, NULL), PJ_OK);
     assert_int_equal(pji_store_add_energy(m->store, attempt, &row, NULL), PJ_OK);
     put_metric(m, attempt, "j_per_token", energy_j / 100, e.u_com_j / 100, pj_origin_name(origin),
                "");
+    put_metric(m, attempt, "energy_net_j", energy_j - 45, e.u_com_j, pj_origin_name(origin), "");
     put_metric(m, attempt, "dur_s", energy_j / 10, 0, "", "");
     put_metric(m, attempt, "tpot_s", (double)NAN, 0, "", "no tokens");
     put_metric(m, attempt, "utilisation_share", utilisation, 0, "", "");
@@ -199,6 +204,50 @@ static void a_model_with_equal_utilisation_gives_a_ratio_of_times(void **state)
     unmake(&m);
 }
 
+static void net_energies_are_compared(void **state)
+{
+    (void)state;
+    struct made m;
+    struct pji_summary s;
+    double energies[3][2] = {{100, 50}, {110, 54}, {90, 46}};
+    make(&m, energies, 0.02, 0, PJ_ORIGIN_COUNTER, 0.5);
+    assert_int_equal(pji_summary_make(&s, m.store, NULL), PJ_OK);
+    const struct pji_comparison *c = find(&s, "energy_net_j");
+    assert_near(c->ratio, cbrt(5.0 / 55 * 9 / 65 * 1 / 45), 1e-12);
+    assert_near(c->u_rest, 0, 1e-12);
+    assert_int_equal(c->verdict, PJI_VERDICT_LOWER);
+    pji_summary_fini(&s);
+    unmake(&m);
+    /* what does not cancel of 100 and 50 J are as many joules of 55 and 5 J */
+    double others[3][2] = {{100, 50}, {100, 50}, {100, 50}};
+    two_meters = true;
+    make(&m, others, 0, 0.01, PJ_ORIGIN_MODELLED, 0.98);
+    assert_int_equal(pji_summary_make(&s, m.store, NULL), PJ_OK);
+    c = find(&s, "energy_net_j");
+    two_meters = false;
+    assert_near(c->u_rest, 10 * hypot(0.01, 0.01), 1e-9);
+    assert_near(c->u_rest, 10 * find(&s, "j_per_token")->u_rest, 1e-9);
+    assert_false(c->ratio_of_times);
+    pji_summary_fini(&s);
+    unmake(&m);
+    double none[3][2] = {{44, 44}, {44, 44}, {44, 44}};
+    make(&m, none, 0.02, 0, PJ_ORIGIN_COUNTER, 0.5);
+    assert_int_equal(pji_summary_make(&s, m.store, NULL), PJ_OK);
+    assert_string_equal(find(&s, "energy_net_j")->reason,
+                        "in 3 of 3 blocks a net energy is not above zero");
+    pji_summary_fini(&s);
+    unmake(&m);
+    energies[2][1] = 44; /* a negative one counts: blocks are not chosen by it */
+    make(&m, energies, 0.02, 0, PJ_ORIGIN_COUNTER, 0.5);
+    assert_int_equal(pji_summary_make(&s, m.store, NULL), PJ_OK);
+    c = find(&s, "energy_net_j");
+    assert_int_equal(c->verdict, PJI_VERDICT_NONE);
+    assert_true(isnan(c->ratio));
+    assert_string_equal(c->reason, "in 1 of 3 blocks a net energy is not above zero");
+    pji_summary_fini(&s);
+    unmake(&m);
+}
+
 static void missing_stays_missing(void **state)
 {
     (void)state;
@@ -224,6 +273,7 @@ int main(void)
         cmocka_unit_test(absolute_interval_keeps_the_common_part),
         cmocka_unit_test(undecided_contains_one),
         cmocka_unit_test(a_model_with_equal_utilisation_gives_a_ratio_of_times),
+        cmocka_unit_test(net_energies_are_compared),
         cmocka_unit_test(missing_stays_missing),
     };
     return cmocka_run_group_tests_name("summary", tests, NULL, NULL);
