@@ -273,10 +273,10 @@ def test_changed_records_are_found(bench):
              "energy.dur_s: stored"),
             ("UPDATE metric SET value = 0.5 WHERE name = 'positive_share' AND attempt = 3",
              "trial 3, quiz.positive_share: stored 0.5, recomputed 0.66"),
-            ("UPDATE answer SET answer = 'no', correct = 0 WHERE attempt = 3 AND item = 'q1'",
-             "answer 'no' to item q1 of quiz: stored a row, recomputed none"),
+            ("UPDATE answer SET answer = 'yes', correct = 0 WHERE attempt = 3 AND item = 'q1'",
+             "answer 'yes' to item q1 of quiz: stored a row, recomputed none"),
             ("UPDATE answer SET correct = 0 WHERE attempt = 3 AND item = 'q1'",
-             "answer 'yes' to item q1 of quiz, right or not: stored 0, recomputed 1")):
+             "answer 'no' to item q1 of quiz, right or not: stored 0, recomputed 1")):
         other = change_record(bench, statement)
         text = bench.run("verify", "--all", os.path.join(bench.report, "methods.tex"), other,
                          want=None).text

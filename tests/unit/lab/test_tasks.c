@@ -164,10 +164,6 @@ static void what_is_refused(void **state)
          "wants 3 shots, its examples are 2"},
         {"{items: i.jsonl, prompt: '{q}', gold: label, examples: i.jsonl, shots: 1}",
          "its answer would be shown"},
-        {"{items: i.jsonl, prompt: 'Q {q} ?', gold: label, examples: spaced.jsonl, shots: 1}",
-         "spaced.jsonl:1: this example is also item 'a'"},
-        {"{items: i.jsonl, prompt: '{q}', gold: label, limit: 2, examples: i.jsonl, shots: $shots}",
-         "its answer would be shown"},
         {"{items: i.jsonl, prompt: '{q}', gold: label, examples: none.jsonl}", "none.jsonl"},
         {"{items: i.jsonl, prompt: '{q}', thinking: on}", "write api: chat"},
         {"{items: i.jsonl, prompt: '{q}', thinking: yes, api: chat}", "off or on"},
@@ -206,12 +202,21 @@ static void examples_beyond_the_limit(void **state)
         "{items: e.jsonl, prompt: '{q}', gold: label, limit: 1, examples: spaced.jsonl, shots: 1}",
         "{items: i.jsonl, prompt: '{q}', gold: label, limit: 1, examples: e.jsonl, shots: $shots}",
     };
+    static const char *const bad[] = {
+        "{items: i.jsonl, prompt: 'Q {q} ?', gold: label, examples: spaced.jsonl, shots: 1}",
+        "{items: i.jsonl, prompt: '{q}', gold: label, limit: 2, examples: i.jsonl, shots: $shots}",
+    };
+    struct world w;
+    struct pj_error err;
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        struct world w;
-        struct pj_error err;
         if (world_open(&w, good[i], &err) != PJ_OK)
             fail_msg("%s: %s", good[i], err.text);
+        world_close(&w);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_not_equal(world_open(&w, bad[i], &err), PJ_OK);
+        assert_non_null(strstr(err.text, ".jsonl:1: this example is also item 'a' of "));
         world_close(&w);
     }
 }
