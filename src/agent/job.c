@@ -335,13 +335,21 @@ static json_t *read_order(const struct pji_agent *agent, const struct pji_job *j
     return out;
 }
 
+static void say_end(const struct pji_agent *agent, const struct pji_job *job,
+                    const struct pji_result *result)
+{
+    char text[80];
+    pji_job_id_show(&job->id, text, sizeof text);
+    pji_log(agent->spool.log, PJI_LOG_INFO, "%s of study %.8s: %s%s%s", text, job->id.study,
+            result->state, result->reason[0] != '\0' ? ": " : "", result->reason);
+}
+
 static void run_job(struct pji_agent *agent, struct pji_job *job)
 {
     struct pj_error err = {0};
     struct pji_order order = {0};
     struct pji_result result = {0};
     struct run r = {agent, job};
-    char text[80];
     json_t *message = read_order(agent, job, &err);
     char *work = pji_jobs_path(&agent->spool, job, "/work", &err);
     pj_status status = message != NULL && work != NULL ? PJ_OK : PJ_EIO;
@@ -353,9 +361,7 @@ static void run_job(struct pji_agent *agent, struct pji_job *job)
         status = run_order(&r, message, &order, work, &result, &err);
     if (status != PJ_OK)
         result = failure(status == PJ_ENOSPC ? "disk" : "agent_preparation", &err);
-    pji_job_id_show(&job->id, text, sizeof text);
-    pji_log(agent->spool.log, PJI_LOG_INFO, "%s of study %.8s: %s%s%s", text, job->id.study,
-            result.state, result.reason[0] != '\0' ? ": " : "", result.reason);
+    say_end(agent, job, &result);
     conclude(agent, job, &result, status == PJ_OK);
     pji_order_fini(&order);
     json_decref(message);
@@ -424,13 +430,14 @@ static void recover_job(struct pji_agent *agent, struct pji_job *job)
     if (status == PJ_OK)
         status = pji_store_each_attempt(store, job->id.trial, last_state, &result, &err);
     if (status == PJ_OK)
-        status = pji_study_recover(store, agent->spool.log, &err);
+        status = pji_study_recover(store, NULL, &err); /* its words are those of a resume */
     if (store != NULL) {
         pj_status closed = pji_store_close(store, &err);
         status = status == PJ_OK ? closed : status;
     }
     if (status != PJ_OK)
         pji_log(agent->spool.log, PJI_LOG_WARNING, "%s", err.text);
+    say_end(agent, job, &result);
     conclude(agent, job, &result, status == PJ_OK);
     free(work);
 }

@@ -28,7 +28,7 @@ struct line {
 
 struct status {
     struct pji_store *store;
-    char *study;
+    char *study, *agent; /* agent: NULL when trials run here */
     char **factors;
     size_t n_factors, cap_factors;
     int64_t counts[STATES], trials, attempts;
@@ -110,6 +110,8 @@ static pj_status read_status(struct status *s, const char *dir, struct pj_error 
     if (st == PJ_OK)
         st = pji_store_get_meta(s->store, "study", &s->study, err);
     if (st >= 0)
+        st = pji_store_get_meta(s->store, "agent_id", &s->agent, err);
+    if (st >= 0)
         st = pji_store_each_factor(s->store, keep_factor, s, err);
     if (st == PJ_OK)
         st = pji_store_each_trial(s->store, keep_trial, s, err);
@@ -128,6 +130,7 @@ static void fini(struct status *s)
         free(s->factors[i]);
     free(s->factors);
     free(s->study);
+    free(s->agent);
 }
 
 /* ---- words ---- */
@@ -155,7 +158,10 @@ static void print_line(const struct status *s, const struct line *line)
            line->treatment);
     if (line->state == PJI_TRIAL_RUNNING)
         printf(": attempt %lld since %s%s\n", (long long)line->attempts, line->start_utc,
-               s->holder.alive ? "" : ", cut off: its runner is gone; resume runs it again");
+               s->holder.alive ? ""
+               : s->agent      ? ", cut off: its runner is gone; the testbed goes on, and resume "
+                                 "takes its result over"
+                               : ", cut off: its runner is gone; resume runs it again");
     else
         printf(": %s, after %lld attempt%s\n", line->reason, (long long)line->attempts,
                line->attempts == 1 ? "" : "s");

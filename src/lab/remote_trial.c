@@ -265,7 +265,10 @@ static pj_status judge_submission(struct job *j, long http_status, const json_t 
     if (http_status == 429 || http_status == 503 || http_status == 507)
         return PJ_EBUSY;
     pji_remote_words(http_status, answer, words, sizeof words);
-    pji_error_set(&j->error, PJ_EPEER, 0, "the agent refuses the trial: %s", words);
+    pji_error_set(&j->error, PJ_EPEER, 0, "the agent refuses the trial: %s%s", words,
+                  http_status == 409 || http_status == 410
+                      ? " (is this folder a copy, or an older state, of a study that went on?)"
+                      : "");
     return failed(j, http_status == 410 ? "agent_discarded" : "agent_refused");
 }
 

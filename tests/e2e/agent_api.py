@@ -184,6 +184,13 @@ class Suite:
         check(code == 0, words)
         spec = {"%s %s" % (m.upper(), p) for p, m, _ in self.api.operations()}
         check(set(words.split("\n")) - {""} == spec, "%s\nvs\n%s" % (words, sorted(spec)))
+        # codes are what programs decide by: all that the code can say, and no others
+        said = {"malformed", "too_large"}
+        with open(os.path.join(ROOT, "src", "agent", "api.c"), encoding="utf-8") as file:
+            for call in re.findall(r"\brefuse\((.*?)\);", file.read(), re.S):
+                said |= set(re.findall(r'"([a-z_]+)"', call))
+        listed = self.api.spec["components"]["schemas"]["Error"]["properties"]["error"]["enum"]
+        check(said == set(listed), "codes: %s" % sorted(said ^ set(listed)))
 
     def life_of_a_job(self):
         ask = self.api.ask
@@ -382,8 +389,11 @@ class Suite:
                "Bearer %s\r\n" % (self.job()[0], self.rig.token())
 
         def run():
-            for where, method in ((self.job()[0], "PUT"), (self.job()[0] + "/ack", "POST"),
-                                  ("/v1/check", "POST")):
+            path = self.job()[0]
+            for where, method in ((path, "PUT"), (path + "/ack", "POST"), ("/v1/check", "POST"),
+                                  ("/v1/agent", "GET"), (path, "GET"), (path, "DELETE"),
+                                  (path + "/files/0", "GET"),
+                                  ("/v1/studies/%s/jobs" % self.study, "GET")):
                 check(self.api.ask(method, where, raw="", headers={
                     "Content-Length": str(33 << 20)})[0] == 413, where)
             s = socket.create_connection(("127.0.0.1", self.rig.port), timeout=5)

@@ -285,6 +285,8 @@ class Study:
         self.wait_for("a trial that runs", lambda: rig.named(rig.server[0]))
         process.kill()
         rig.finish(process)
+        code, words = rig.do("status", out)
+        check(code == 0 and "the testbed goes on" in words, "%d: %s" % (code, words))
         self.wait_for("a result in the spool", self.results)
         code, words = rig.do("resume", out)
         check(code == 0, "%d: %s" % (code, words))
