@@ -12,12 +12,13 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from agent_rig import COMMAND_STUDY, Failed, Proxy, Rig, check, tap  # noqa: E402
+from agent_rig import COMMAND_STUDY, Failed, Proxy, Rig, Skipped, check, tap  # noqa: E402
 
 
 class Liar:
@@ -523,6 +524,36 @@ class Study:
                                                   "attempt = ?", attempt):
                 check(t_ns[0] <= start_ns <= end_ns <= t_ns[-1], "a phase outside of its trace")
 
+    def another_time(self):
+        """A testbed that was booted ten days earlier than this machine (time_namespaces(7))."""
+        rig, ahead_s = self.rig, 864000
+        under = ["unshare", "--time", "--monotonic", str(ahead_s), "--boottime", str(ahead_s),
+                 "--fork", "--kill-child"]
+        if shutil.which("unshare") is None or subprocess.run(
+                [*under, "true"], capture_output=True, check=False).returncode != 0:
+            raise Skipped("no time namespace for this user")
+        rig.end_agent()
+        rig.start_agent(under=under)
+        out = rig.path("another time")
+        began_ns = time.monotonic_ns()
+        code, words = rig.do("run", rig.study("time.yaml", rig.executor()), "--out", out)
+        ended_ns = time.monotonic_ns()
+        check(code == 0, "%d: %s" % (code, words))
+        for attempt, in rig.rows(out, "SELECT id FROM attempt"):
+            own = dict(rig.rows(out, "SELECT key, value FROM fact WHERE attempt = ?", attempt))
+            u_s = float(own["agent.clock_offset_u_s"])
+            check(abs(float(own["agent.monotonic_offset_s"]) - ahead_s) <= u_s < 1, str(own))
+            check(abs(float(own["agent.clock_offset_s"])) <= u_s, str(own))
+        for start_ns, end_ns in rig.rows(out, "SELECT start_ns, end_ns FROM phase"):
+            check(began_ns < start_ns - ahead_s * 10**9 <= end_ns - ahead_s * 10**9 < ended_ns,
+                  "a phase that is not of the testbed's clock")
+        rig.as_undisturbed(self.reference, out)
+        code, words = rig.do("report", out)
+        check(code in (0, 3), "%d: %s" % (code, words))
+        code, words = rig.do("verify", os.path.join(out, "report"), out)
+        check(code == 0, "%d: %s" % (code, words))
+        rig.end_agent(signal.SIGKILL)
+
     def wrong_executors(self):
         rig = self.rig
         for text, word in [
@@ -563,6 +594,7 @@ def main():
             ("an agent that lies is not believed", study.lying_agents),
             ("a full testbed stops the run and costs no attempt", study.testbed_is_full),
             ("clocks that differ are measured, and no window moves", study.clocks_that_differ),
+            ("a testbed with another clock since boot gives the same tables", study.another_time),
             ("wrong executors are named by check", study.wrong_executors),
         ])
     finally:

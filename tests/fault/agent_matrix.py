@@ -11,6 +11,7 @@ orchestrator or agent: no trial that was done is ever lost or run again. Output 
     agent_matrix.py --build BUILD [--points 10] [--simulated 20] [--seed 1] [--jobs 6]
 """
 import argparse
+import collections
 import concurrent.futures
 import os
 import random
@@ -27,6 +28,9 @@ REASONS = {"engine_died", "engine_start", "engine_stop", "request_errors", "load
 # limits of the study (trial, engine_start and its probe, engine_stop, meter), and a busy machine
 LONGEST_S = 25
 REPETITIONS = 2
+# phases of their own to be hit in (a warm-up would make as many requests as there is time for)
+PHASES = STUDY.replace("warmup: 0s, idle: 0s, cooldown: 0s",
+                       "warmup: 0s, idle: 100ms, cooldown: 100ms")
 
 
 class Case:
@@ -41,8 +45,20 @@ class Case:
         self.hits = 0
         self.stopped = set()
         self.stood_still = False
+        self.struck = collections.Counter()
 
     # ---- parts ----
+
+    def phase(self, out):
+        """Where the study is now: the phase of the trial that runs, as the agent tells it."""
+        try:
+            study, = self.rig.rows(out, "SELECT value FROM meta WHERE key = 'study_id'")
+            running = self.rig.rows(out, "SELECT trial, id, nonce FROM attempt WHERE state = "
+                                         "'running'")
+            job = self.rig.ask("GET", "/v1/jobs/%s/%d/%d/%s" % (study + running[0]), timeout=1)[2]
+            return job["phase"].split(" ")[0] or job["state"]
+        except Exception:  # before the first trial, between two, or nobody is there to be asked
+            return "elsewhere"
 
     def pids(self, program, word=None):
         found = []
@@ -150,20 +166,22 @@ class Case:
             out = rig.path("out-%d" % studies)
             self.proxy = Proxy(rig.port) if self.part == "network" else None
             port = self.proxy.port if self.proxy else rig.port
-            study = rig.study("study.yaml", rig.executor(port=port), REPETITIONS, 1000)
+            study = rig.study("study.yaml", rig.executor(port=port), REPETITIONS, 1000, PHASES)
             self.process = rig.start("run", study, "--out", out)
             pause = 0.3
             due = time.monotonic() + self.random.uniform(0, pause)
             while self.supervise(out, study):
                 if self.hits < self.points and time.monotonic() >= due:
-                    self.hits += self.hit()
+                    phase, hits = self.phase(out), self.hit()
+                    self.hits += hits
+                    self.struck[phase] += hits
                     due = time.monotonic() + self.random.uniform(0, pause)
                 time.sleep(0.01)
             if self.proxy:
                 self.proxy.close()
             lost += self.after(self.options.reference, out)
-        return "%d hits in %d studies, %d attempts failed and were run again" % (
-            self.hits, studies, lost)
+        return "%d hits in %d studies, %d attempts failed and were run again; struck in: %s" % (
+            self.hits, studies, lost, ", ".join("%s %d" % s for s in self.struck.most_common() if s[1]))
 
     # ---- very many kills ----
 
@@ -253,7 +271,8 @@ def guarded(make):
 
 def undisturbed(rig):
     out = rig.path("undisturbed")
-    code, words = rig.do("run", rig.study("study.yaml", "local", REPETITIONS), "--out", out)
+    code, words = rig.do("run", rig.study("study.yaml", "local", REPETITIONS, template=PHASES),
+                        "--out", out)
     check(code == 0, "undisturbed: %d: %s" % (code, words))
     return out
 

@@ -55,6 +55,10 @@ class Failed(Exception):
     pass
 
 
+class Skipped(Exception):
+    pass
+
+
 def check(condition, words):
     if not condition:
         raise Failed(words)
@@ -171,14 +175,15 @@ class Rig:
 
     # ---- the agent ----
 
-    def start_agent(self, *args, listen=None, wait=True):
-        """The same port after a restart, so that an orchestrator finds it again."""
+    def start_agent(self, *args, listen=None, wait=True, under=()):
+        """The same port after a restart, so that an orchestrator finds it again. under: a program
+        that starts it."""
         port_file = os.path.join(self.dir, "port")
         if os.path.exists(port_file):
             os.unlink(port_file)
         self.agent_log = open(os.path.join(self.dir, "agent.log"), "ab")
         self.agent = subprocess.Popen(
-            [self.perjoule, "agent", "--config", self.policy, "--state", self.state, "--listen",
+            [*under, self.perjoule, "agent", "--config", self.policy, "--state", self.state, "--listen",
              listen or "127.0.0.1:%d" % self.port, "--port-file", port_file, *args],
             env=self.env(), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=self.agent_log,
             stderr=subprocess.STDOUT, start_new_session=True)
@@ -406,6 +411,8 @@ def tap(cases):
         try:
             run()
             print("ok %d - %s" % (number, name), flush=True)
+        except Skipped as why:
+            print("ok %d - %s # SKIP %s" % (number, name, why), flush=True)
         except Failed as error:
             bad += 1
             print("not ok %d - %s" % (number, name))
