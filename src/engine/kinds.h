@@ -18,6 +18,10 @@ pj_status pji_command_check(const struct pji_setting *settings, size_t n, struct
 pj_status pji_command_preflight(const struct pji_setting *settings, size_t n,
                                 const struct pji_engine_env *env, struct pj_error *err);
 
+/* `args` of a server (NULL: none) leave alone where it listens: it would be waited for elsewhere.
+ */
+pj_status pji_setting_args(const struct pji_setting *args, struct pj_error *err);
+
 /* Values of a list setting as a NULL-terminated argv with room for `extra` more pointers; the
  * strings are borrowed. The caller frees the array. */
 const char **pji_setting_argv(const struct pji_setting *setting, size_t extra,

@@ -86,6 +86,9 @@ static pj_status read_options(struct options *o, const struct pji_setting *setti
     if (o->server == NULL)
         o->server = &default_server_setting;
     o->args = pji_setting_find(settings, n, "args");
+    rc = pji_setting_args(o->args, err);
+    if (rc)
+        return rc;
     o->host = pji_setting_get(settings, n, "host", "127.0.0.1");
     o->model = pji_setting_get(settings, n, "model", NULL);
     if (o->model == NULL || o->model[0] == '\0')
@@ -243,24 +246,14 @@ static pj_status compare_props(const struct llamacpp *l, struct pj_error *err)
     return PJ_OK;
 }
 
-static pj_status get_page(const struct llamacpp *l, const char *path, json_t **out,
-                          struct pj_error *err)
-{
-    struct pji_str url = {0};
-    pji_str_addf(&url, "%s%s", pji_str_text(&l->root_url), path);
-    pj_status rc = pji_get_json(pji_str_text(&url), NULL, out, err);
-    pji_str_fini(&url);
-    return rc;
-}
-
 static pj_status meet(struct llamacpp *l, struct pj_error *err)
 {
     json_t *models = NULL;
-    pj_status rc = get_page(l, "/props", &l->props, err);
+    pj_status rc = pji_server_page(pji_str_text(&l->root_url), "/props", &l->props, err);
     if (rc == PJ_OK)
         rc = compare_props(l, err);
     if (rc == PJ_OK)
-        rc = get_page(l, "/v1/models", &models, err);
+        rc = pji_server_page(pji_str_text(&l->root_url), "/v1/models", &models, err);
     if (rc)
         return rc;
     const char *id = text_of(json_array_get(json_object_get(models, "data"), 0), "id");

@@ -19,7 +19,8 @@
 
 enum { TAIL_IN_MESSAGE = 260, TAIL_IN_LOG = 4096 };
 
-static const int64_t HEALTH_TIMEOUT_NS = 2 * SECOND_NS;
+static const int64_t FIRST_HEALTH_NS = 2 * SECOND_NS; /* a stop waits for no longer at first */
+static const int64_t SLOW_NS = 30 * SECOND_NS;
 static const int64_t PAGE_TIMEOUT_NS = 10 * SECOND_NS;
 static const int64_t DEFAULT_POLL_NS = 50000000;
 
@@ -71,11 +72,11 @@ int64_t pji_log_size(const char *path)
 
 /* ---- start and stop ---- */
 
-static bool is_healthy(const char *url)
+static bool is_healthy(const char *url, int64_t timeout_ns)
 {
     char *body = NULL;
     long status = 0;
-    pj_status rc = pji_http_get(url, NULL, HEALTH_TIMEOUT_NS, PAGE_LIMIT, &body, &status, NULL);
+    pj_status rc = pji_http_get(url, NULL, timeout_ns, PAGE_LIMIT, &body, &status, NULL);
     free(body);
     return rc == PJ_OK && status == 200;
 }
@@ -87,8 +88,12 @@ static pj_status await_health(struct pji_server *server, const char *health_url,
     const struct pji_platform *platform = &server->keeper.platform;
     int64_t deadline_ns = pji_now_ns(platform) + env->start_deadline_ns;
     int64_t poll_ns = env->poll_ns > 0 ? env->poll_ns : DEFAULT_POLL_NS;
+    int64_t patience_ns = FIRST_HEALTH_NS;
     for (;;) {
-        bool healthy = is_healthy(health_url);
+        int64_t asked_ns = pji_now_ns(platform);
+        bool healthy = is_healthy(health_url, patience_ns);
+        if (!healthy && pji_now_ns(platform) - asked_ns >= patience_ns && patience_ns < SLOW_NS)
+            patience_ns *= 2; /* it answers, but slowly: on a busy machine that is no sign */
         struct pollfd fds[2] = {
             {.fd = server->keeper.engine_pidfd, .events = POLLIN},
             {.fd = env->stop_fd, .events = POLLIN},
@@ -208,6 +213,24 @@ pj_status pji_get_json(const char *url, const char *bearer, json_t **out, struct
             rc = PJ_EPEER;
     }
     free(body);
+    return rc;
+}
+
+pj_status pji_server_page(const char *root_url, const char *path, json_t **out,
+                          struct pj_error *err)
+{
+    struct pji_str url = {0};
+    struct pj_error why = {0};
+    pji_str_addf(&url, "%s%s", root_url, path);
+    pj_status rc = pji_get_json(pji_str_text(&url), NULL, out, &why);
+    if (rc == PJ_EACCESS)
+        rc = pji_fail(err, rc,
+                      "GET %s: the server wants an API key, and perjoule starts it without one: "
+                      "does its environment set one (VLLM_API_KEY, LLAMA_API_KEY)?",
+                      pji_str_text(&url));
+    else if (rc)
+        rc = pji_fail(err, rc, "%s", why.text);
+    pji_str_fini(&url);
     return rc;
 }
 

@@ -36,6 +36,9 @@ bool pji_port_is_free(const char *address, int port);
 /* GET that answers with a JSON object; new reference in *out. PJ_EACCESS for HTTP 401
  * and 403, PJ_EPEER for another status. */
 pj_status pji_get_json(const char *url, const char *bearer, json_t **out, struct pj_error *err);
+/* The same of root_url + path, at a server that we started: we have no API key for it. */
+pj_status pji_server_page(const char *root_url, const char *path, json_t **out,
+                          struct pj_error *err);
 /* GET of root_url/metrics, where llama.cpp and vLLM have their metrics page; PJ_EUNSUPPORTED when
  * the server has none. */
 pj_status pji_get_metrics(const char *root_url, const char *bearer, char **text,

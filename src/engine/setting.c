@@ -84,6 +84,21 @@ pj_status pji_setting_keys(const struct pji_setting *settings, size_t n, const c
     return PJ_OK;
 }
 
+pj_status pji_setting_args(const struct pji_setting *args, struct pj_error *err)
+{
+    static const char *const ours[] = {"--host", "--port"};
+    for (size_t i = 0; args != NULL && i < 2 * args->n; i++) {
+        const char *arg = args->values[i / 2], *option = ours[i % 2];
+        size_t len = strlen(option);
+        if (strncmp(arg, option, len) == 0 && (arg[len] == '\0' || arg[len] == '='))
+            return pji_fail(err, PJ_EINVAL,
+                            "engine setting 'args' holds %s, which perjoule gives the server "
+                            "itself: write %s: … beside args",
+                            option, option + 2);
+    }
+    return PJ_OK;
+}
+
 const char **pji_setting_argv(const struct pji_setting *setting, size_t extra, struct pj_error *err)
 {
     const char **argv = pji_zalloc(setting->n + extra + 1, sizeof *argv, err);

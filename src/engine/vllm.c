@@ -65,6 +65,9 @@ static pj_status read_options(struct options *o, const struct pji_setting *setti
     if (o->server == NULL)
         o->server = &default_server_setting;
     o->args = pji_setting_find(settings, n, "args");
+    rc = pji_setting_args(o->args, err);
+    if (rc)
+        return rc;
     o->host = pji_setting_get(settings, n, "host", "127.0.0.1");
     o->model = pji_setting_get(settings, n, "model", NULL);
     if (o->model == NULL || o->model[0] == '\0')
@@ -159,14 +162,10 @@ static pj_status launch(struct vllm *v, const char **argv, const struct pji_engi
     return rc;
 }
 
-static pj_status get_page(const struct vllm *v, const char *path, json_t **out,
-                          struct pj_error *err)
+static const char *base_name(const char *path)
 {
-    struct pji_str url = {0};
-    pji_str_addf(&url, "%s%s", pji_str_text(&v->root_url), path);
-    pj_status rc = pji_get_json(pji_str_text(&url), NULL, out, err);
-    pji_str_fini(&url);
-    return rc;
+    const char *slash = strrchr(path, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
 /* The model that it lists is the one to ask for; a version that it does not tell stays unknown. */
@@ -174,7 +173,7 @@ static pj_status meet(struct vllm *v, struct pj_error *err)
 {
     json_t *models = NULL, *version = NULL;
     struct pj_error ignored = {0};
-    pj_status rc = get_page(v, "/v1/models", &models, err);
+    pj_status rc = pji_server_page(pji_str_text(&v->root_url), "/v1/models", &models, err);
     if (rc)
         return rc;
     const json_t *first = json_array_get(json_object_get(models, "data"), 0);
@@ -184,9 +183,19 @@ static pj_status meet(struct vllm *v, struct pj_error *err)
         return pji_fail(err, PJ_EPEER, "the server at %s lists no model",
                         pji_str_text(&v->root_url));
     }
+    /* `root` is what it was told to serve */
+    const char *root = json_string_value(json_object_get(first, "root"));
+    const char *own = pji_str_text(&v->model);
+    if (v->is_folder && root != NULL && strcmp(base_name(root), base_name(own)) != 0) {
+        rc = pji_fail(err, PJ_EPEER,
+                      "the server at %s serves %s instead of %s: another program has the port",
+                      pji_str_text(&v->root_url), root, own);
+        json_decref(models);
+        return rc;
+    }
     pji_str_add(&v->model_name, id);
     json_decref(models);
-    if (get_page(v, "/version", &version, &ignored) == PJ_OK) {
+    if (pji_server_page(pji_str_text(&v->root_url), "/version", &version, &ignored) == PJ_OK) {
         const char *text = json_string_value(json_object_get(version, "version"));
         pji_str_add(&v->version, text != NULL ? text : "");
         json_decref(version);

@@ -302,8 +302,8 @@ static bool facts(struct server *s, struct conn *c, const char *path)
     else if (strcmp(path, "/v1/models") == 0)
         stub_printf(&b,
                     "{\"object\":\"list\",\"data\":[{\"id\":\"%s\",\"object\":\"model\","
-                    "\"owned_by\":\"stub\"}]}",
-                    name);
+                    "\"root\":\"%s\",\"owned_by\":\"stub\"}]}",
+                    name, s->o.model ? s->o.model : "model.gguf");
     else if (strcmp(path, "/stub/counts") == 0)
         stub_printf(&b,
                     "{\"requests\":%lld,\"in_flight\":%lld,\"in_flight_max\":%lld,\"open\":%lld,"

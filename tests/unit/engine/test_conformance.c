@@ -268,6 +268,34 @@ static void test_vllm_refuses(void **state)
     assert_non_null(strstr(bench.err.text, "cannot read the model"));
     assert_int_equal(bench_stop(&bench), PJ_OK);
     bench_close(&bench);
+    struct stage s; /* healthy, but not the model that it was to serve */
+    set_up(&s, &served[1]);
+    give_vllm(&s, (const char *const[]){"--model", "/data/other.gguf", NULL});
+    assert_true(bench_start(&s.bench) < 0);
+    assert_non_null(strstr(s.bench.err.text, "serves /data/other.gguf instead of "));
+    tear_down(&s);
+    set_up(&s, &served[1]); /* a key in its environment */
+    give_vllm(&s, (const char *const[]){"--api-key", "k", NULL});
+    assert_int_equal(bench_start(&s.bench), PJ_EACCESS);
+    assert_non_null(strstr(s.bench.err.text, "VLLM_API_KEY"));
+    tear_down(&s);
+}
+
+/* The last --port wins, and the server would be waited for at another. */
+static void test_where_a_server_listens_is_no_argument(void **state)
+{
+    (void)state;
+    static const char *const args[][3] = {
+        {"--port", "9"}, {"--port=9"}, {"--x", "--host=::"}, {"--host", "::"}};
+    for (size_t i = 0; i < 2 * sizeof args / sizeof args[0]; i++) {
+        struct bench bench;
+        bench_open(&bench, i % 2 ? "vllm" : "llamacpp");
+        bench_set(&bench, "model", "model.gguf");
+        bench_set_list(&bench, "args", args[i / 2]);
+        assert_int_equal(bench_check(&bench), PJ_EINVAL);
+        assert_non_null(strstr(bench.err.text, "beside args"));
+        bench_close(&bench);
+    }
 }
 
 static void test_gives_up_at_the_deadline(void **state)
@@ -417,6 +445,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_says_what_it_is),
         cmocka_unit_test(test_vllm_command_line),
         cmocka_unit_test(test_vllm_refuses),
+        cmocka_unit_test(test_where_a_server_listens_is_no_argument),
         cmocka_unit_test(test_gives_up_at_the_deadline),
         cmocka_unit_test(test_gives_up_when_told),
         cmocka_unit_test(test_refuses_an_unknown_setting),
