@@ -497,8 +497,10 @@ struct pji_gate_limits pji_gate_limits_default(void)
                                     .lag_share = 0.01,
                                     .lag_floor_s = 0.001,
                                     .lag_chance = 0.02,
-                                    .stop_s = 0.5,
                                     .stopped_share = 0.1,
+                                    .stop_s = 0.5,
+                                    .short_stopped_share = 0.3,
+                                    .short_stopped_s = 0.04,
                                     .dip_share = 0.1,
                                     .gpu_use = 0.8};
 }

@@ -47,10 +47,12 @@ struct pji_gate_limits {
     double lag_share;    /* p99 of the send lag / median time to the first token, above this … */
     double lag_floor_s;  /* … and above this: less cannot be told from the timer's own lateness */
     double lag_chance;   /* … and so many late requests are no chance at this level */
-    double stop_s;       /* windows shorter than this are not judged by stopped_share */
     double stopped_share; /* of the window in which the client could not run, above this */
-    double dip_share;     /* of the time in which requests waited with an idle GPU, above this */
-    double gpu_use;       /* utilisation of the GPU while requests waited, below this */
+    double stop_s; /* in windows shorter than this one hiccup is such a share, so there … */
+    double short_stopped_share; /* … it is above this … */
+    double short_stopped_s;     /* … and for longer than this */
+    double dip_share; /* of the time in which requests waited with an idle GPU, above this */
+    double gpu_use;   /* utilisation of the GPU while requests waited, below this */
 };
 struct pji_gate_limits pji_gate_limits_default(void);
 
@@ -58,9 +60,10 @@ struct pji_gate_limits pji_gate_limits_default(void);
 struct pji_client_state {
     struct pji_busiest busiest;
     double stopped_share; /* NaN: unknown */
-    const double *lag_s;  /* of each request sent */
+    const double *lag_s;  /* of each request sent, as far as the client held it back */
     size_t n_lags;
-    double ttft_p50_s; /* NaN: no request has one */
+    double ttft_p50_s;   /* NaN: no request has one */
+    double answer_p50_s; /* send to end: stands in for it where answers come as a whole */
     struct pji_gpu_idle gpu;
     bool shared_cores; /* with a server that runs on the processors */
 };

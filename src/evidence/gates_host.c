@@ -34,26 +34,31 @@ static bool late(const struct pji_gate_inputs *in, const struct pji_gate_limits 
                  struct pji_str *detail)
 {
     const struct pji_client_state *c = in->client;
-    double limit_s = fmax(limits->lag_share * c->ttft_p50_s, limits->lag_floor_s);
+    bool whole = isnan(c->ttft_p50_s);
+    double usual_s = whole ? c->answer_p50_s : c->ttft_p50_s;
+    double limit_s = fmax(limits->lag_share * usual_s, limits->lag_floor_s);
     double p99_s = 0;
     size_t n_late = 0;
     for (size_t i = 0; i < c->n_lags; i++)
         n_late += c->lag_s[i] > limit_s ? 1 : 0;
-    if (isnan(c->ttft_p50_s) || n_late == 0 || chance(n_late, c->n_lags) > limits->lag_chance ||
+    if (isnan(usual_s) || n_late == 0 || chance(n_late, c->n_lags) > limits->lag_chance ||
         pji_quantile(c->lag_s, c->n_lags, 0.99, &p99_s, NULL) != PJ_OK || !(p99_s > limit_s))
         return false;
     pji_str_addf(detail,
-                 "requests left late: p99 %.2f ms after they were due, with a median time to the "
-                 "first token of %.2f ms (limit %.2f ms, passed by %zu of %zu)",
-                 1e3 * p99_s, 1e3 * c->ttft_p50_s, 1e3 * limit_s, n_late, c->n_lags);
+                 "requests left late: p99 %.2f ms after they could have, with a median time to the "
+                 "%s of %.2f ms (limit %.2f ms, passed by %zu of %zu)",
+                 1e3 * p99_s, whole ? "answer" : "first token", 1e3 * usual_s, 1e3 * limit_s,
+                 n_late, c->n_lags);
     return true;
 }
 
 static bool stopped(const struct pji_gate_inputs *in, const struct pji_gate_limits *limits,
                     struct pji_str *detail)
 {
-    double share = in->client->stopped_share;
-    if ((double)in->window_ns < limits->stop_s * 1e9 || !(share > limits->stopped_share))
+    double share = in->client->stopped_share, window_s = (double)in->window_ns / 1e9;
+    bool brief = window_s < limits->stop_s;
+    if (!(share > (brief ? limits->short_stopped_share : limits->stopped_share)) ||
+        (brief && !(share * window_s > limits->short_stopped_s)))
         return false;
     pji_str_addf(detail, "the client was stopped for %.0f %% of the window", 100 * share);
     return true;

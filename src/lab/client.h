@@ -7,9 +7,10 @@
 #include "lab/latency.h"
 #include "lab/records.h"
 
-/* Borrows the lags of `latency`. */
-pj_status pji_client_of(struct pji_client_state *client, const struct pji_phase_data *phase,
-                        const struct pji_trial_data *data, const struct pji_latency *latency,
-                        struct pj_error *err);
+/* The client's lags are those of `latency`, or `lags` (empty before; the caller frees its values).
+ */
+pj_status pji_client_of(struct pji_client_state *client, struct pji_sample *lags,
+                        const struct pji_phase_data *phase, const struct pji_trial_data *data,
+                        const struct pji_latency *latency, struct pj_error *err);
 
 #endif

@@ -1,5 +1,6 @@
 #include "lab/pulse.h"
 
+#include "core/prng.h"
 #include "platform/clock.h"
 
 #include <math.h>
@@ -9,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const int64_t period_ns = 10 * PJI_NS_PER_MS;
+/* Between two wakes, 3 to 17 ms: in step with what stops the client, a wake every 10 ms would
+ * always fall into the moments in which it runs. */
+static const int64_t shortest_ns = 3 * PJI_NS_PER_MS, spread_ns = 14 * PJI_NS_PER_MS;
 
 struct pji_pulse {
     pthread_t thread;
@@ -35,17 +38,20 @@ static int64_t queued_ns(void)
 static void *beat(void *arg)
 {
     struct pji_pulse *p = arg;
+    struct pji_prng prng;
     int64_t queued_before_ns = queued_ns();
     int64_t due_ns = pji_clock_ns(CLOCK_MONOTONIC);
     p->start_ns = due_ns;
+    pji_prng_init(&prng, (uint64_t)due_ns, "pulse");
     while (!atomic_load(&p->ending)) {
-        due_ns += period_ns;
+        int64_t gap_ns = shortest_ns + (int64_t)((double)spread_ns * pji_prng_unit(&prng));
+        due_ns += gap_ns;
         struct timespec due = {.tv_sec = due_ns / PJI_NS_PER_S, .tv_nsec = due_ns % PJI_NS_PER_S};
         while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) != 0)
             continue;
         int64_t now_ns = pji_clock_ns(CLOCK_MONOTONIC);
         p->late_ns += now_ns - due_ns;
-        if (now_ns - due_ns > period_ns) /* what was missed meanwhile is one lateness */
+        if (now_ns - due_ns > shortest_ns) /* what was missed meanwhile is one lateness */
             due_ns = now_ns;
     }
     p->end_ns = pji_clock_ns(CLOCK_MONOTONIC);

@@ -382,9 +382,8 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
     for (size_t i = 0; w->data->has_trace && i < phase->around.n_gpus; i++)
         pji_gpu_sampled(&phase->around.gpus[i], &w->data->trace, phase->start_ns, phase->end_ns);
     struct pji_client_state client;
-    pj_status status = pji_client_of(&client, phase, w->data, f, w->err);
-    if (status != PJ_OK)
-        return status;
+    struct pji_sample lags = {0};
+    pj_status status = pji_client_of(&client, &lags, phase, w->data, f, w->err);
     char start_off[200];
     bool off = pji_rest_start_off(w->data, start_off, sizeof start_off);
     struct pji_gate_inputs in = {
@@ -414,7 +413,10 @@ static pj_status apply_gates(struct writer *w, const struct pji_phase_data *phas
         .cooldown_timeout = w->data->cooldown_detail[0] != '\0' ? w->data->cooldown_detail : NULL,
         .start_off = off ? start_off : NULL,
         .remote_reason = remote[0] != '\0' ? remote : NULL};
-    return pji_gates_apply(&in, &w->data->gates, on_gate, w, w->err);
+    if (status == PJ_OK)
+        status = pji_gates_apply(&in, &w->data->gates, on_gate, w, w->err);
+    free(lags.values);
+    return status;
 }
 
 /* What the requests of a window say: all of them, and those of its steady part where that is the

@@ -234,6 +234,7 @@ static struct pji_client_state quick_client(double *lag_s, size_t n)
         .lag_s = lag_s,
         .n_lags = n,
         .ttft_p50_s = 0.2,
+        .answer_p50_s = (double)NAN,
         .gpu = {.gpu = "gpu-0", .dip_share = (double)NAN, .use = (double)NAN}};
 }
 
@@ -266,6 +267,17 @@ static void a_client_that_is_the_bottleneck(void **state)
     in.client = &client;
     client.stopped_share = (double)NAN;
     check(&in, "");
+    in.window_ns = 200000000; /* short: one hiccup of 40 ms is no stopped client */
+    client.stopped_share = 0.29;
+    check(&in, "short_window ");
+    client.stopped_share = 0.31;
+    check(&in, "host_bound short_window ");
+    in.window_ns = 100000000;
+    check(&in, "short_window ");
+    client.stopped_share = 0.41;
+    check(&in, "host_bound short_window ");
+    in = clean();
+    in.client = &client;
     in.requests = 0; /* a command has no client */
     client.stopped_share = 0.9;
     check(&in, "");
@@ -298,6 +310,12 @@ static void requests_that_leave_late(void **state)
     check(&in, "host_bound ");
     client.ttft_p50_s = (double)NAN;
     check(&in, "");
+    client.answer_p50_s = 0.1; /* answers that come as a whole: 1 ms of that */
+    check(&in, "host_bound ");
+    client.answer_p50_s = 0.2;
+    check(&in, "");
+    client.ttft_p50_s = 0.1; /* where there is one, it counts */
+    check(&in, "host_bound ");
     client.ttft_p50_s = 0.2;
     client.n_lags = 0;
     check(&in, "");
