@@ -115,6 +115,45 @@ static void print_energy(double j)
         printf("%.4g kWh", j / 3.6e6);
 }
 
+/* The scatter that a detectable difference rests on, or a reason why there is none. */
+static double scatter_of(const struct pji_check_audit *c, size_t i, const char **task)
+{
+    *task = NULL;
+    if (c->cv > 0)
+        return i == 0 ? c->cv : (double)NAN;
+    if (i >= c->pilot.n_scatter)
+        return (double)NAN;
+    *task = c->pilot.scatter[i].task;
+    return c->pilot.scatter[i].cv;
+}
+
+static size_t n_scatters(const struct pji_check_audit *c)
+{
+    return c->cv > 0 ? 1 : c->pilot.n_scatter;
+}
+
+/* Has this study the pilot's task? A stated scatter (NULL) and a trial without tasks ("": a
+ * program, an import) count. */
+static bool is_asked(const struct pji_check_audit *c, const char *task)
+{
+    bool found = !task || !task[0];
+    for (size_t t = 0; t < c->study->n_tasks && !found; t++)
+        found = strcmp(c->study->tasks[t].name, task) == 0;
+    return found;
+}
+
+/* Are the pilot's tasks this study's, so that trials of both are of one kind? */
+static bool same_tasks(const struct pji_check_audit *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->pilot.n_scatter; i++) {
+        if (!is_asked(c, c->pilot.scatter[i].task))
+            return false;
+        n += c->pilot.scatter[i].task[0] ? 1 : 0;
+    }
+    return n == 0 || c->study->n_tasks == 0 || n == c->study->n_tasks;
+}
+
 void pji_check_audit_print_estimate(const struct pji_check_audit *c)
 {
     double s = c->forecast->expected_s;
@@ -135,6 +174,9 @@ void pji_check_audit_print_estimate(const struct pji_check_audit *c)
     }
     printf(", %.1f MB; %zu of %zu cells were in it, the others are taken as its mean trial\n",
            c->estimate.disk_b / 1e6, c->estimate.matched, c->plan->n_cells);
+    if (!same_tasks(c))
+        printf("           a trial of the pilot has other tasks than one of this study: it takes "
+               "another time and energy\n");
 }
 
 static void print_alias(const struct pji_check_audit *c, const struct pji_alias *alias)
@@ -153,23 +195,6 @@ static void print_alias(const struct pji_check_audit *c, const struct pji_alias 
            alias->of, alias->of - alias->rank, alias->of - alias->rank == 1 ? "" : "s",
            pji_str_text(&cells.text));
     pji_str_fini(&cells.text);
-}
-
-/* The scatter that a detectable difference rests on, or a reason why there is none. */
-static double scatter_of(const struct pji_check_audit *c, size_t i, const char **task)
-{
-    *task = NULL;
-    if (c->cv > 0)
-        return i == 0 ? c->cv : (double)NAN;
-    if (i >= c->pilot.n_scatter)
-        return (double)NAN;
-    *task = c->pilot.scatter[i].task;
-    return c->pilot.scatter[i].cv;
-}
-
-static size_t n_scatters(const struct pji_check_audit *c)
-{
-    return c->cv > 0 ? 1 : c->pilot.n_scatter;
 }
 
 static void print_test(const struct pji_check_audit *c, size_t f)
@@ -232,14 +257,20 @@ void pji_check_audit_print(const struct pji_check_audit *c)
     if (a->pair_df > 0)
         printf("test       two treatments within blocks: residual df %lld\n",
                (long long)a->pair_df);
+    size_t n_asked = 0;
     for (size_t i = 0; i < n_scatters(c); i++) {
         const char *task = NULL;
         double cv = scatter_of(c, i, &task);
+        if (!is_asked(c, task))
+            continue;
+        n_asked++;
         if (isfinite(cv))
             print_detectable(c, cv, task);
         else
             printf("detect     power: not available: no cell of the pilot has two done trials\n");
     }
+    if (n_scatters(c) > 0 && n_asked == 0)
+        printf("detect     power: not available: the pilot has none of this study's tasks\n");
     if (n_scatters(c) == 0)
         printf("detect     power: not available: state the scatter of trials of one cell with "
                "--cv, or a study that was run with --pilot\n");
@@ -304,7 +335,7 @@ void pji_check_audit_json(const struct pji_check_audit *c, json_t *root)
     for (size_t i = 0; i < n_scatters(c); i++) {
         const char *task = NULL;
         double cv = scatter_of(c, i, &task);
-        if (isfinite(cv))
+        if (isfinite(cv) && is_asked(c, task))
             json_array_append_new(detect, detect_json(c, cv, task));
     }
     json_object_set_new(root, "aliases", aliases);
@@ -322,5 +353,6 @@ void pji_check_audit_json(const struct pji_check_audit *c, json_t *root)
     json_object_set_new(pilot, "energy_j", pji_json_num(c->estimate.energy_j));
     json_object_set_new(pilot, "disk_b", pji_json_num(c->estimate.disk_b));
     json_object_set_new(pilot, "cells_matched", json_integer((json_int_t)c->estimate.matched));
+    json_object_set_new(pilot, "same_tasks", json_boolean(same_tasks(c)));
     json_object_set_new(root, "pilot", pilot);
 }

@@ -221,6 +221,8 @@ pj_status pji_pilot_read(struct pji_pilot *pilot, struct pji_store *store, struc
     if (st == PJ_OK)
         st = read_window(pilot, store, err);
     if (st == PJ_OK)
+        st = pji_store_size(store, &pilot->database_b, err);
+    if (st == PJ_OK)
         st = pji_store_each_trial(store, on_trial, &r, err);
     if (st == PJ_OK && pilot->n == 0)
         st = pji_fail(err, PJ_EINVAL, "no trial of %s is done: it is no pilot yet",
@@ -266,7 +268,7 @@ static void add_trials(struct pji_pilot_estimate *out, const struct pji_pilot *p
 {
     const struct pji_pilot_cell *energy = cell->metered > 0 ? cell : &pilot->all;
     out->dur_s += trials * cell->dur_s / cell->trials;
-    out->disk_b += trials * cell->size_b / cell->trials;
+    out->disk_b += trials * (cell->size_b / cell->trials + pilot->database_b / pilot->all.trials);
     out->energy_j +=
         trials * (energy->metered > 0 ? energy->energy_j / energy->metered : (double)NAN);
 }

@@ -30,6 +30,7 @@ struct pji_pilot {
     struct pji_pilot_scatter *scatter;
     size_t n_scatter, cap_scatter;
     struct pji_pilot_cell all; /* sums over everything */
+    double database_b;         /* its records, beside the artefacts of its trials */
     bool steady;               /* it measured the steady part of its tasks */
 };
 

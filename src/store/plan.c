@@ -62,6 +62,24 @@ pj_status pji_store_get_meta(struct pji_store *store, const char *key, char **va
     return st == PJI_QUERY_END ? PJI_STORE_NONE : st;
 }
 
+static pj_status take_size(void *context, struct pji_query *q, struct pj_error *err)
+{
+    (void)err;
+    *(double *)context = (double)pji_query_col_i64(q, 0);
+    return PJ_OK;
+}
+
+pj_status pji_store_size(struct pji_store *store, double *size_b, struct pj_error *err)
+{
+    struct pji_query q;
+    *size_b = 0;
+    pj_status st = pji_query_open(&q, &store->db,
+                                  "SELECT page_count * page_size"
+                                  " FROM pragma_page_count(), pragma_page_size()",
+                                  err);
+    return st ? st : pji_query_each(&q, take_size, size_b, err);
+}
+
 /* ---- factors ---- */
 
 static pj_status add_level(struct pji_store *store, int64_t factor, size_t position,

@@ -64,6 +64,8 @@ pj_status pji_store_put_meta(struct pji_store *store, const char *key, const cha
 enum { PJI_STORE_NONE = 1 };
 pj_status pji_store_get_meta(struct pji_store *store, const char *key, char **value,
                              struct pj_error *err);
+/* Size of the database alone. */
+pj_status pji_store_size(struct pji_store *store, double *size_b, struct pj_error *err);
 
 /* ---- plan ---- */
 pj_status pji_store_add_factor(struct pji_store *store, const char *name, const char *const *levels,

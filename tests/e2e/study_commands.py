@@ -5,10 +5,12 @@
 Output is TAP. Nothing outside a temporary folder is touched; only children of this test are ended.
 """
 import argparse
+import contextlib
 import csv
 import io
 import itertools
 import json
+import math
 import os
 import re
 import shutil
@@ -280,6 +282,37 @@ factors: {size: [1, "2.0"]}
 repetitions: 2
 engine: {kind: command, run: [echo, $size]}
 """
+
+
+def test_pilot(bench):
+    """Scatter, time, energy and disk of a study that was run, worked out here from its records."""
+    out = finished(bench)
+    database = os.path.join(out, "study.sqlite")
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        done = db.execute("SELECT a.id, t.cell, (a.end_ns - a.start_ns) / 1e9 FROM attempt a JOIN trial t ON"
+                          " t.id = a.trial WHERE a.state = 'done'").fetchall()
+        energies = dict(db.execute("SELECT attempt, value FROM metric WHERE name = 'energy_j'"))
+        totals = dict(db.execute("SELECT attempt, value_j FROM energy WHERE name = 'total' AND phase = 'trial'"))
+        files = db.execute("SELECT sum(size_b) FROM artefact f JOIN attempt a ON a.id = f.attempt WHERE"
+                           " a.state = 'done'").fetchone()[0]
+    cells = {}
+    for attempt, cell, _ in done:
+        cells.setdefault(cell, []).append(energies[attempt])
+    many = [values for values in cells.values() if len(values) > 1]
+    check(many, "no cell has two done trials")
+    squares = sum(sum((v / (sum(c) / len(c)) - 1) ** 2 for v in c) for c in many)
+    cv = math.sqrt(squares / sum(len(c) - 1 for c in many))
+    plan = json.loads(bench.run("check", "--json", "--pilot", out, "good.yaml").stdout)
+    check(math.isclose(plan["detectable"][0]["cv"], cv, rel_tol=1e-9), "%r: %r" % (cv, plan["detectable"]))
+    trials = {c: plan["trials"] / plan["cells"] for c in range(plan["cells"])}
+    mean = {c: [v for v in done if v[1] == c] or done for c in trials}
+    for key, value in (("dur_s", lambda c: sum(v[2] for v in mean[c]) / len(mean[c])),
+                       ("energy_j", lambda c: sum(totals[v[0]] for v in mean[c]) / len(mean[c]))):
+        want = sum(trials[c] * value(c) for c in trials)
+        check(math.isclose(plan["pilot"][key], want, rel_tol=1e-9), "%s: %r, not %r" % (key, plan["pilot"], want))
+    least = plan["trials"] / len(done) * os.path.getsize(database)
+    check(least < plan["pilot"]["disk_b"] < least + 4 * files, "disk: %r" % plan["pilot"])
+    check(plan["pilot"]["cells_matched"] == len(cells) and plan["pilot"]["same_tasks"], repr(plan["pilot"]))
 
 
 def test_extend(bench):
@@ -591,7 +624,7 @@ def test_full_pipe(bench):
 TESTS = [test_check_prints_the_plan, test_check_is_the_same_every_time, test_check_json,
          test_check_refuses, test_check_names_aliases, test_check_a_million_trials,
          test_check_names_every_problem, test_examples_of_the_manual,
-         test_finished_study,
+         test_finished_study, test_pilot,
          test_extend, test_greenlab_plan, test_run_table_there_and_back, test_run_table_as_it_comes,
          test_judge_scores, test_read_only_copy, test_running_and_cut_off, test_progress_on_a_terminal,
          test_measured_and_modelled,
