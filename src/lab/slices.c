@@ -18,6 +18,8 @@
  * a prefill, whose place is known to its own length only; but there must be enough of them. */
 enum { LEAST_SLICES = 20, WANTED_SLICES = 60, STEPS_OF_SLICE = 5, EDGES_OF_SLICE = 10 };
 
+#define MOST_U_SHARE 0.25
+
 struct slicing {
     const struct pji_trace *trace;
     const bool *in_total;
@@ -29,7 +31,13 @@ struct slicing {
     double *energy_j;
     size_t n;
     int64_t edge_u_ns; /* the largest of the channels */
+    int64_t *stamps;   /* of all tokens of requests that tell, in order */
+    size_t n_stamps;
 };
+
+/* Where tokens are put: as usual; those of a chunk in all the time since the chunk before; those of
+ * a prompt since the last token of any request, because it waited until then. */
+enum placing { USUAL, EVEN, LATE };
 
 /* ---- where slices begin ---- */
 
@@ -194,8 +202,47 @@ static int by_first_token(const void *a, const void *b)
            ((*x)->first_token_ns < (*y)->first_token_ns);
 }
 
+static int by_stamp(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static pj_status find_stamps(struct slicing *s, struct pj_error *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->load->n; i++)
+        n += s->load->records[i].n_tokens;
+    s->stamps = pji_zalloc(n + 1, sizeof *s->stamps, err);
+    if (s->stamps == NULL)
+        return PJ_ENOMEM;
+    for (size_t i = 0; i < s->load->n; i++) {
+        const struct pji_request_record *r = &s->load->records[i];
+        for (size_t k = 0; k < r->n_tokens && tells(r); k++)
+            s->stamps[s->n_stamps++] = r->token_ns[k];
+    }
+    if (s->n_stamps > 1)
+        qsort(s->stamps, s->n_stamps, sizeof *s->stamps, by_stamp);
+    return PJ_OK;
+}
+
+/* The last stamp before t_ns, at least from_ns. */
+static int64_t stamp_before(const struct slicing *s, int64_t from_ns, int64_t t_ns)
+{
+    size_t low = 0, high = s->n_stamps;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->stamps[middle] < t_ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 && s->stamps[low - 1] > from_ns ? s->stamps[low - 1] : from_ns;
+}
+
 /* All tokens, as the readings show them: later by delay_ns. */
-static pj_status add_tokens(struct slicing *s, int64_t delay_ns, bool even, struct pj_error *err)
+static pj_status add_tokens(struct slicing *s, int64_t delay_ns, enum placing placing,
+                            struct pj_error *err)
 {
     size_t n = 0;
     int64_t before_ns = 0;
@@ -221,10 +268,12 @@ static pj_status add_tokens(struct slicing *s, int64_t delay_ns, bool even, stru
         const struct pji_request_record *r = told[i];
         int64_t from_ns = before_ns > r->sent_ns ? before_ns : r->sent_ns;
         from_ns = from_ns < r->first_token_ns ? from_ns : r->sent_ns;
+        if (placing == LATE)
+            from_ns = stamp_before(s, from_ns, r->first_token_ns);
         double cached = r->cached_tokens > 0 ? (double)r->cached_tokens : 0;
         spread(s, s->tokens[PJI_SLOPE_PROMPT], from_ns + delay_ns, r->first_token_ns + delay_ns,
                (double)r->prompt_tokens - cached);
-        status = add_decode(s, r, delay_ns, even, err);
+        status = add_decode(s, r, delay_ns, placing == EVEN, err);
         before_ns = r->first_token_ns;
     }
     free(told);
@@ -268,13 +317,13 @@ static size_t lags_of(const struct slicing *s, size_t n)
     return (size_t)fmin(fmax(4 * pow((double)n / 100, 2.0 / 9), own), (double)n / 8);
 }
 
-static pj_status fit_at(struct slicing *s, int64_t delay_ns, bool even, struct pji_hac *fit,
-                        struct pj_error *err)
+static pj_status fit_at(struct slicing *s, int64_t delay_ns, enum placing placing,
+                        struct pji_hac *fit, struct pj_error *err)
 {
     struct pji_matrix x = {0};
     size_t n = 0;
     *fit = (struct pji_hac){.condition = (double)NAN};
-    pj_status status = add_tokens(s, delay_ns, even, err);
+    pj_status status = add_tokens(s, delay_ns, placing, err);
     double *y = status == PJ_OK ? pji_zalloc(s->n + 1, sizeof *y, err) : NULL;
     if (status == PJ_OK)
         status = y != NULL ? pji_matrix_init(&x, used(s), PJI_SLOPES, err) : PJ_ENOMEM;
@@ -293,12 +342,12 @@ static pj_status fit_at(struct slicing *s, int64_t delay_ns, bool even, struct p
     return status;
 }
 
-static pj_status add_change(struct slicing *s, int64_t delay_ns, bool even, double by,
+static pj_status add_change(struct slicing *s, int64_t delay_ns, enum placing placing, double by,
                             const struct pji_slopes *out, double change2[PJI_SLOPES],
                             struct pj_error *err)
 {
     struct pji_hac fit;
-    pj_status status = fit_at(s, delay_ns, even, &fit, err);
+    pj_status status = fit_at(s, delay_ns, placing, &fit, err);
     for (size_t j = 0; j < PJI_SLOPES && status == PJ_OK; j++)
         change2[j] += by * (fit.beta[j] - out->value[j]) * (fit.beta[j] - out->value[j]);
     pji_hac_fini(&fit);
@@ -306,15 +355,17 @@ static pj_status add_change(struct slicing *s, int64_t delay_ns, bool even, doub
 }
 
 /* What the slopes become when the instrument's lag is another, within what it is known to, and when
- * tokens are spread over all the time that they may have been made in. */
+ * tokens are put elsewhere in the time that they may have been made in. */
 static pj_status add_placement(struct slicing *s, struct pji_slopes *out, struct pj_error *err)
 {
     double change2[PJI_SLOPES] = {0};
-    pj_status status = add_change(s, 0, true, 1, out, change2, err);
+    pj_status status = add_change(s, 0, EVEN, 1, out, change2, err);
+    if (status == PJ_OK)
+        status = add_change(s, 0, LATE, 1, out, change2, err);
     if (status == PJ_OK && s->edge_u_ns > 0)
-        status = add_change(s, -s->edge_u_ns, false, 0.5, out, change2, err);
+        status = add_change(s, -s->edge_u_ns, USUAL, 0.5, out, change2, err);
     if (status == PJ_OK && s->edge_u_ns > 0)
-        status = add_change(s, s->edge_u_ns, false, 0.5, out, change2, err);
+        status = add_change(s, s->edge_u_ns, USUAL, 0.5, out, change2, err);
     for (size_t j = 0; j < PJI_SLOPES; j++)
         out->u_com[j] = sqrt(out->u_com[j] * out->u_com[j] + change2[j]);
     return status;
@@ -332,11 +383,31 @@ static void put_fit(struct pji_slopes *out, const struct pji_hac *fit,
     }
 }
 
+/* Base power or joules for each decoded token that are known to no better than a quarter tell
+ * nothing; prompts may take too little to be seen. */
+static void refuse_vague(struct pji_slopes *out)
+{
+    static const struct {
+        enum pji_slope slope;
+        const char *name;
+    } told[] = {{PJI_SLOPE_BASE, "base power"}, {PJI_SLOPE_DECODE, "energy of a decoded token"}};
+    for (size_t i = 0; i < 2 && out->reason[0] == '\0'; i++) {
+        double u = hypot(out->u_ind[told[i].slope], out->u_com[told[i].slope]);
+        double value = fmax(out->value[told[i].slope], 0);
+        if (u <= MOST_U_SHARE * value)
+            continue;
+        snprintf(out->reason, sizeof out->reason,
+                 "the slices do not tell the %s (%.3g, u %.2g): poisson, on-off or ramp load does, "
+                 "or as many requests at once as the engine takes",
+                 told[i].name, out->value[told[i].slope], u);
+    }
+}
+
 static pj_status fit(struct slicing *s, struct pji_slopes *out, const struct pj_energy *total,
                      struct pj_error *err)
 {
     struct pji_hac middle;
-    pj_status status = fit_at(s, 0, false, &middle, err); /* marks what is left out, too */
+    pj_status status = fit_at(s, 0, USUAL, &middle, err); /* marks what is left out, too */
     out->condition = middle.condition;
     out->slices = used(s);
     if (status < 0)
@@ -349,14 +420,16 @@ static pj_status fit(struct slicing *s, struct pji_slopes *out, const struct pj_
         snprintf(out->reason, sizeof out->reason,
                  "no request tells how many tokens it had and when they came");
     else if (status > 0 || out->condition > PJI_HAC_CONDITION)
-        snprintf(out->reason, sizeof out->reason,
-                 "all slices hold time, prompt and decoded tokens in nearly the same shares: "
-                 "condition number %.0f, above %d",
-                 fmin(out->condition, 1e6), (int)PJI_HAC_CONDITION);
+        snprintf(
+            out->reason, sizeof out->reason,
+            "all slices hold time, prompt and decoded tokens in nearly the same shares (condition "
+            "number %.0f, above %d): poisson, on-off or ramp load tells them apart",
+            fmin(out->condition, 1e6), (int)PJI_HAC_CONDITION);
     status = PJ_OK;
     if (out->reason[0] == '\0') {
         put_fit(out, &middle, total);
         status = add_placement(s, out, err);
+        refuse_vague(out);
     }
     pji_hac_fini(&middle);
     return status;
@@ -388,7 +461,18 @@ pj_status pji_slopes_fit(struct pji_slopes *slopes, const struct pji_trace *trac
                  total->reason[0] != '\0' ? total->reason : "the window has no energy");
         return PJ_OK;
     }
+    for (size_t i = 0; i < trace->header.n_channels; i++) {
+        const struct pji_channel *c = &trace->header.channels[i];
+        if (!in_total[i] || pji_blur_ns(c) == 0)
+            continue;
+        snprintf(slopes->reason, sizeof slopes->reason,
+                 "%.40s shows means over about %.4g ms, longer than the distance of its readings",
+                 c->name, pji_ms_from_ns(pji_blur_ns(c)));
+        return PJ_OK;
+    }
     pj_status status = cut(&s, clock, err);
+    if (status == PJ_OK)
+        status = find_stamps(&s, err);
     if (status == PJ_OK)
         status = allocate(&s, err);
     if (status == PJ_OK && s.n < LEAST_SLICES) {
@@ -401,6 +485,7 @@ pj_status pji_slopes_fit(struct pji_slopes *slopes, const struct pji_trace *trac
         status = fit(&s, slopes, total, err);
     }
     free(s.t_ns);
+    free(s.stamps);
     free(s.left_out);
     free(s.energy_j);
     free(s.tokens[PJI_SLOPE_PROMPT]);

@@ -5,8 +5,9 @@
  *
  * Slices begin and end at readings of the slowest channel of the total. Prompt tokens are spread
  * evenly from the send, or the last first token of another request where that is later, to the
- * request's own first token; those of a chunk over the time since the chunk before. Slices in which
- * a request was in flight that does not tell this are left out.
+ * request's own first token (u holds what another place makes: only since the last token of any
+ * request before that, because it had to wait); those of a chunk over the time since the chunk
+ * before. Slices in which a request was in flight that does not tell this are left out.
  */
 #ifndef PJI_LAB_SLICES_H
 #define PJI_LAB_SLICES_H

@@ -623,18 +623,17 @@ static size_t lags_of(const struct split *s)
     return (size_t)fmin(fmin(fmax(rule, own), n / 5), MOST_LAGS);
 }
 
-/* A gauge that lags by more than the distance of its readings shows means over longer than that:
- * the parts are mixed in its readings, which no delay undoes. */
 static bool blurs(const struct split *s, struct pj_energy parts[PJI_STAGES])
 {
     const struct pji_channel *c = &s->series->channel;
+    int64_t blur_ns = pji_blur_ns(c);
     char reason[PJ_REASON];
-    if (c->kind != PJI_GAUGE || c->refresh_ns <= 0 || 2 * c->lag_ns <= 3 * c->refresh_ns)
+    if (blur_ns == 0)
         return false;
     snprintf(reason, sizeof reason,
              "%.40s is read every %.3g ms but shows means over about %.4g ms, which mix prefill "
              "and decode",
-             c->name, step_ms(s), pji_ms_from_ns(2 * c->lag_ns - c->refresh_ns));
+             c->name, step_ms(s), pji_ms_from_ns(blur_ns));
     all_missing(parts, reason);
     return true;
 }

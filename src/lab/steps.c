@@ -68,6 +68,13 @@ void pji_steps_fini(struct pji_steps *steps)
     *steps = (struct pji_steps){0};
 }
 
+int64_t pji_blur_ns(const struct pji_channel *channel)
+{
+    bool blurs = channel->kind == PJI_GAUGE && channel->refresh_ns > 0 &&
+                 2 * channel->lag_ns > 3 * channel->refresh_ns;
+    return blurs ? 2 * channel->lag_ns - channel->refresh_ns : 0;
+}
+
 double pji_step_s(const struct pji_steps *steps, size_t k)
 {
     return pji_s_from_ns(steps->t_ns[k + 1] - steps->t_ns[k]);

@@ -19,6 +19,11 @@ pj_status pji_steps_make(struct pji_steps *steps, const struct pji_series *serie
 void pji_steps_fini(struct pji_steps *steps);
 
 /* Length of step k, s. */
+/* A gauge that lags by more than the distance of its readings shows means over longer than that:
+ * about how long; 0: it does not. What is shorter is mixed in its readings, which no delay undoes.
+ */
+int64_t pji_blur_ns(const struct pji_channel *channel);
+
 double pji_step_s(const struct pji_steps *steps, size_t k);
 
 /* First point after t_ns; n when there is none. */

@@ -197,7 +197,58 @@ static void even_load_is_refused(void **state)
     fit(&server, SENSOR_SAMPLES, &rng, &slopes);
     print_message("# %s\n", slopes.reason);
     assert_non_null(strstr(slopes.reason, "above 30"));
+    assert_non_null(strstr(slopes.reason, "poisson, on-off or ramp load tells them apart"));
     fini(&server);
+}
+
+/* More requests at once than the server takes: they wait in it, and when a prompt is processed is
+ * known to its wait only. That is in the interval, or too much of it: never a narrow wrong one. */
+static void requests_that_wait_in_the_server(void **state)
+{
+    (void)state;
+    static const struct shape shape = {80, 0, 200, 1800, 10, 120};
+    static const double truth[PJI_SLOPES] = {BASE_W, PROMPT_J, DECODE_J};
+    enum { ROUNDS = 24 };
+    size_t covered[PJI_SLOPES] = {0}, told = 0;
+    struct pji_prng rng;
+    pji_prng_init(&rng, 12, "queue");
+    for (size_t i = 0; i < ROUNDS; i++) {
+        struct server server;
+        struct pji_slopes slopes;
+        serve(&server, &shape, &rng);
+        fit(&server, (enum sensor)(i % SENSORS), &rng, &slopes);
+        told += slopes.reason[0] == '\0' ? 1 : 0;
+        for (size_t j = 0; j < PJI_SLOPES && slopes.reason[0] == '\0'; j++) {
+            double u = hypot(slopes.u_ind[j], slopes.u_com[j]);
+            covered[j] += fabs(slopes.value[j] - truth[j]) <= 1.96 * u ? 1 : 0;
+        }
+        if (slopes.reason[0] != '\0' && strstr(slopes.reason, "poisson, on-off or ramp") == NULL)
+            fail_msg("%s", slopes.reason);
+        fini(&server);
+    }
+    print_message("# waiting in the server: %zu of %d told, covered %zu, %zu and %zu\n", told,
+                  (int)ROUNDS, covered[0], covered[1], covered[2]);
+    for (size_t j = 0; j < PJI_SLOPES; j++)
+        assert_true((double)covered[j] >= 0.93 * (double)told);
+}
+
+static void means_over_longer_than_the_readings_are_refused(void **state)
+{
+    (void)state;
+    struct pji_channel channel = sensor_channel(SENSOR_SAMPLES);
+    struct pji_series series;
+    struct pji_slopes slopes;
+    struct pj_energy total = {.value_j = 1, .origin = PJ_ORIGIN_INTEGRATED};
+    struct pji_load_result load = {0};
+    bool in_total = true;
+    channel.refresh_ns = 100 * MS;
+    channel.lag_ns = 550 * MS;
+    assert_int_equal(pji_series_init(&series, &channel, true, NULL), PJ_OK);
+    struct pji_trace trace = {.header = {.channels = &channel, .n_channels = 1}, .series = &series};
+    assert_int_equal(pji_slopes_fit(&slopes, &trace, &in_total, &total, &load, 0, 1000 * MS, NULL),
+                     PJ_OK);
+    assert_non_null(strstr(slopes.reason, "gpu shows means over about 1000 ms"));
+    pji_series_fini(&series);
 }
 
 static void short_windows_are_refused(void **state)
@@ -244,6 +295,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(intervals_cover),
         cmocka_unit_test(even_load_is_refused),
+        cmocka_unit_test(requests_that_wait_in_the_server),
+        cmocka_unit_test(means_over_longer_than_the_readings_are_refused),
         cmocka_unit_test(short_windows_are_refused),
         cmocka_unit_test(requests_that_tell_nothing_are_left_out),
     };

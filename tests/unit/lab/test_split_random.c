@@ -7,7 +7,7 @@
 #include "lab/spans.h"
 #include "lab/split.h"
 
-enum { DEVICES = 100, LONGEST = 4400 };
+enum { DEVICES = 60, LONGEST = 4400 };
 
 struct device {
     double idle_w, decode_w, prefill_w;
