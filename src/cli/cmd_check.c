@@ -3,6 +3,7 @@
  */
 #include "analysis/declared.h"
 #include "cli/check_audit.h"
+#include "cli/check_model.h"
 #include "cli/commands_lab.h"
 #include "cli/run_session.h"
 #include "core/json.h"
@@ -33,6 +34,7 @@ struct check {
     struct pji_plan plan;
     struct pji_forecast forecast;
     struct pji_check_audit audit;
+    struct pji_check_model model;
     double tok_per_s;
     bool all;                  /* print every trial */
     struct pj_error preflight; /* what `run` would refuse here; another machine may have it */
@@ -252,6 +254,7 @@ static json_t *plan_json(const struct check *c)
     json_object_set_new(root, "trials", json_integer((json_int_t)c->plan.n_trials));
     json_object_set_new(root, "estimate", forecast_json(c));
     pji_check_audit_json(&c->audit, root);
+    pji_check_model_json(&c->model, &c->audit, root);
     json_object_set_new(root, "errors", problems_json(&c->study.errors));
     json_t *warnings = problems_json(&c->study.warnings);
     if (c->preflight.code) {
@@ -304,6 +307,8 @@ static pj_status prepare(struct check *c, const char *path, struct pj_error *err
     if (st == PJ_OK)
         st = pji_check_audit_make(&c->audit, err);
     if (st == PJ_OK)
+        st = pji_check_model_make(&c->model, &c->audit, err);
+    if (st == PJ_OK)
         (void)pji_study_preflight(&c->study, &c->preflight);
     if (st == PJ_OK)
         pji_rest_warn(&c->study, getenv("PERJOULE_ROOT"));
@@ -326,6 +331,7 @@ static int check(struct check *c, const char *path, bool json)
         print_plan(c);
         print_forecast(c);
         pji_check_audit_print_estimate(&c->audit);
+        pji_check_model_print(&c->model, &c->audit);
         pji_check_audit_print(&c->audit);
     }
     if (fflush(stdout) == 0)
@@ -369,6 +375,7 @@ static int run(const struct pji_args *args)
     if (!read_options(&c, args))
         return 2;
     int code = check(&c, args->rest[0], pji_args_has(args, "json"));
+    pji_check_model_fini(&c.model);
     pji_check_audit_fini(&c.audit);
     pji_plan_fini(&c.plan);
     pji_workload_fini(&c.workload);

@@ -193,6 +193,19 @@ def test_check_names_aliases(bench):
     for words in ("test       task: 2 of 2 df", "residual df 406", "within 30 blocks: 1.5 %"):
         check(words in text, "'%s' is not in\n%s" % (words, text))
     check("power: not available" in bench.run("check", path).stdout.decode(), "power of nothing")
+    # half of a 2 x 2 x 2 design: no two factors are aliased, each with the interaction of the others
+    path = bench.write("half.yaml", """study: half
+factors: {a: [0, 1], b: [0, 1], c: [0, 1]}
+exclude: [{a: 0, b: 0, c: 1}, {a: 0, b: 1, c: 0}, {a: 1, b: 0, c: 0}, {a: 1, b: 1, c: 1}]
+repetitions: 3
+engine: {kind: command, run: [echo, "${a}${b}${c}"]}
+analysis: {response: energy_j, factors: [a, b, c], blocks: block}
+""")
+    text = bench.run("check", path).stdout.decode()
+    check("test       a * b * c, as planned with all interactions: 4 of 8 combinations are in the plan, so "
+          "effects of it are aliased with others; residual df 6\n" in text, text)
+    model = json.loads(bench.run("check", "--json", path).stdout)["model"]
+    check(model == {"factors": ["a", "b", "c"], "columns": 8, "rank": 4, "residual_df": 6}, repr(model))
     for cv in ("0", "-1%", "2", "x", "", "1e9%"):
         bench.run("check", "--cv", cv, path, want=2)
     bench.run("check", "--pilot", bench.dir, path, want=2)
