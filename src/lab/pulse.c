@@ -2,6 +2,7 @@
 
 #include "core/prng.h"
 #include "platform/clock.h"
+#include "platform/throttle.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -20,6 +21,8 @@ struct pji_pulse {
     int64_t start_ns, end_ns;
     int64_t late_ns;   /* not awake although due */
     int64_t queued_ns; /* of it waiting for a processor; -1: unknown */
+    struct pji_platform platform;
+    int64_t throttled_ns; /* by a limit on our control group: before, then meanwhile */
 };
 
 /* Time that this thread waited for a processor so far. */
@@ -65,7 +68,15 @@ static void *beat(void *arg)
 struct pji_pulse *pji_pulse_start(void)
 {
     struct pji_pulse *p = calloc(1, sizeof *p);
-    if (p == NULL || pthread_create(&p->thread, NULL, beat, p) != 0) {
+    if (p == NULL)
+        return NULL;
+    if (pji_platform_open_real(&p->platform, NULL, NULL) != PJ_OK) {
+        free(p);
+        return NULL;
+    }
+    p->throttled_ns = pji_throttled_ns(&p->platform);
+    if (pthread_create(&p->thread, NULL, beat, p) != 0) {
+        pji_platform_close_real(&p->platform);
         free(p);
         return NULL;
     }
@@ -78,6 +89,10 @@ double pji_pulse_stop(struct pji_pulse *p)
         return (double)NAN;
     atomic_store(&p->ending, true);
     pthread_join(p->thread, NULL);
+    p->throttled_ns = pji_throttled_ns(&p->platform) - p->throttled_ns;
+    pji_platform_close_real(&p->platform);
+    if (p->queued_ns >= 0 && p->throttled_ns > 0) /* that wait was for no processor */
+        p->queued_ns = p->queued_ns > p->throttled_ns ? p->queued_ns - p->throttled_ns : 0;
     double dur_ns = (double)(p->end_ns - p->start_ns);
     double share = (double)NAN;
     if (p->queued_ns >= 0 && dur_ns > 0)

@@ -6,7 +6,8 @@
  * wants to wake every 10 ms or so and notes for how long it could not. Waiting for a processor is not
  * counted (the second number of /proc/thread-self/schedstat, Documentation/scheduler/
  * sched-stats.rst): a server that uses every processor, as inference on the CPU does, is no fault
- * of the client. What the hypervisor took is, as steal time has a gate of its own, not told apart.
+ * of the client. What a limit on its control group takes (a container's, CPUQuota=) is counted,
+ * though the kernel calls it waiting too. What the hypervisor took is, as steal time has a gate of its own, not told apart.
  */
 #ifndef PJI_LAB_PULSE_H
 #define PJI_LAB_PULSE_H
