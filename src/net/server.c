@@ -375,6 +375,9 @@ static pj_status make_address(const struct pji_server_config *config, union any_
     return pji_address_check(config->address, err);
 }
 
+/* RFC 8996 deprecates the first two; GnuTLS still speaks them when asked. */
+static const char tls_versions[] = "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1";
+
 static pj_status start_daemon(struct pji_server *server, const union any_address *address,
                               struct pj_error *err)
 {
@@ -382,6 +385,7 @@ static pj_status start_daemon(struct pji_server *server, const union any_address
     unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_USE_PEDANTIC_CHECKS;
     struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, NULL},
                                    {MHD_OPTION_HTTPS_MEM_KEY, 0, NULL},
+                                   {MHD_OPTION_HTTPS_PRIORITIES, 0, NULL},
                                    {MHD_OPTION_END, 0, NULL}};
     if (address->any.sa_family == AF_INET6)
         flags |= MHD_USE_IPv6;
@@ -389,6 +393,7 @@ static pj_status start_daemon(struct pji_server *server, const union any_address
         flags |= MHD_USE_TLS;
         tls[0].ptr_value = (void *)(uintptr_t)c->tls_cert;
         tls[1].ptr_value = (void *)(uintptr_t)c->tls_key;
+        tls[2].ptr_value = (void *)(uintptr_t)tls_versions;
     } else {
         tls[0].option = MHD_OPTION_END;
     }

@@ -554,6 +554,11 @@ class Suite:
         with urllib.request.urlopen(asked, context=context, timeout=5) as answer:
             check(json.load(answer)["transport"] == "https", "transport")
         check(not self.raw(b"GET /v1/agent HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 2"), "no TLS")
+        for version, expected in (("-tls1", 1), ("-tls1_1", 1), ("-tls1_2", 0), ("-tls1_3", 0)):
+            code = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % rig.port,
+                                   version, "-cipher", "ALL@SECLEVEL=0"], input=b"", timeout=10,
+                                  capture_output=True, check=False).returncode
+            check(code == expected, "openssl s_client %s ends with %d" % (version, code))
         # the handshake counts too: a record of 512 bytes, one byte at a time
         hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
         took = self.drip(b"", hello + bytes(501))
