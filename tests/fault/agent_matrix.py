@@ -21,6 +21,7 @@ import time
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 from agent_rig import COMMAND_STUDY, STUDY, Failed, Proxy, Rig, check  # noqa: E402
 
 REASONS = {"engine_died", "engine_start", "engine_stop", "request_errors", "load", "timeout",
@@ -253,6 +254,33 @@ def stopped_for_good(options, part):
         rig.close()
 
 
+def running_for_ever(options):
+    """An agent that answers every heartbeat with "running" is not believed for ever: limits of the
+    study, and a minute for what the testbed has to store. (Too slow for less than --points 50.)"""
+    from agent_study import Liar
+    case = Case(options, "agent", "running", 1)
+    rig = case.rig
+    liar = None
+    try:
+        rig.start_agent()
+        liar = Liar(rig.port, rig.token(), {"state": "running"})
+        study = rig.study("study.yaml", rig.executor(port=liar.port), 1, 1,
+                          COMMAND_STUDY.replace("trial: 10s", "trial: 1s, engine_start: 1s"))
+        began = time.monotonic()
+        code, words = rig.finish(rig.start("run", study, "--out", rig.path("out")), 400)
+        took = time.monotonic() - began
+        check(code == 1, "exit code %d: %s" % (code, words))
+        ended = rig.rows(rig.path("out"), "SELECT state, reason FROM attempt ORDER BY id")
+        check(ended == [("failed", "timeout")] * 2, str(ended))
+        check(took < 2 * 100, "it took %.1f s" % took)
+        rig.no_orphans()
+        return "2 trials failed(timeout) in %.1f s" % took
+    finally:
+        if liar:
+            liar.close()
+        rig.close()
+
+
 def guarded(make):
     case = None
     try:
@@ -289,6 +317,9 @@ def cases(options):
     for part in ("engine", "agent"):
         out.append(("SIGSTOP of the %s for good" % part,
                     lambda part=part: (None, lambda: stopped_for_good(options, part))))
+    if options.points >= 50:
+        out.append(("an agent that says running for ever",
+                    lambda: (None, lambda: running_for_ever(options))))
     if options.simulated:
         def simulate():
             case = Case(options, "agent", "simulated", options.simulated)
