@@ -355,12 +355,18 @@ static void run_job(struct pji_agent *agent, struct pji_job *job)
     pj_status status = message != NULL && work != NULL ? PJ_OK : PJ_EIO;
     if (status == PJ_OK)
         status = pji_order_read(agent, message, true, &order, &err);
+    if (status == PJ_OK) /* an agent with another configuration may have accepted it */
+        status = pji_order_allowed(agent, &order.study, order.levels, &err);
     if (status == PJ_OK)
         status = pji_remove_tree(work, &err);
     if (status == PJ_OK)
         status = run_order(&r, message, &order, work, &result, &err);
     if (status != PJ_OK)
-        result = failure(status == PJ_ENOSPC ? "disk" : "agent_preparation", &err);
+        result = failure(status == PJ_ENOSPC ? "disk"
+                         : status == PJ_EINVAL || status == PJ_EACCESS || status == PJ_ENOTFOUND
+                             ? "agent_refused" /* files or configuration changed meanwhile */
+                             : "agent_preparation",
+                         &err);
     say_end(agent, job, &result);
     conclude(agent, job, &result, status == PJ_OK);
     pji_order_fini(&order);

@@ -155,6 +155,12 @@ static int say_end(const char *dir, const struct pji_run_summary *s)
                 "perjoule: the agent does not answer: once it does, go on with: perjoule resume "
                 "%s\n",
                 dir);
+    else if (s->agent_refuses)
+        fprintf(
+            stderr,
+            "perjoule: the agent refuses the trials of this study (above): once that is mended, "
+            "go on with: perjoule resume %s\n",
+            dir);
     else if (s->planned > 0)
         fprintf(stderr, "perjoule: go on with: perjoule resume %s\n", dir);
     else

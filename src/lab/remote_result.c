@@ -261,9 +261,9 @@ pj_status pji_remote_put_facts(struct pji_remote *remote, int64_t attempt, const
     return status;
 }
 
-static bool lacked_room(const struct pji_result *result)
+static bool failed_for(const struct pji_result *result, const char *reason)
 {
-    return strcmp(result->state, "failed") == 0 && strcmp(result->reason, "disk") == 0;
+    return strcmp(result->state, "failed") == 0 && strcmp(result->reason, reason) == 0;
 }
 
 static enum pji_trial_state state_of(const struct pji_result *result)
@@ -273,8 +273,9 @@ static enum pji_trial_state state_of(const struct pji_result *result)
     if (strcmp(result->state, "invalid") == 0)
         return PJI_TRIAL_INVALID;
     /* a testbed that was asked to stop is nobody's failure; one that died counts as one */
-    if (lacked_room(result) ||
-        (strcmp(result->state, "interrupted") == 0 && strcmp(result->reason, "agent_stopped") == 0))
+    if (failed_for(result, "disk") || failed_for(result, "agent_refused"))
+        return PJI_TRIAL_PLANNED;
+    if (strcmp(result->state, "interrupted") == 0 && strcmp(result->reason, "agent_stopped") == 0)
         return PJI_TRIAL_PLANNED;
     return PJI_TRIAL_FAILED;
 }
@@ -310,7 +311,8 @@ pj_status pji_remote_adopt(struct pji_remote *remote, const struct pji_job_id *i
         return status;
     }
     outcome->state = state;
-    outcome->disk_full = lacked_room(result);
+    outcome->disk_full = failed_for(result, "disk");
+    outcome->agent_refuses = failed_for(result, "agent_refused");
     outcome->energy_j = a.energy_j;
     snprintf(outcome->reason, sizeof outcome->reason, "%.150s", reason);
     return PJ_OK;

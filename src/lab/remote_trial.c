@@ -251,6 +251,18 @@ static pj_status no_room(struct job *j, const char *words)
     return PJ_ENOSPC;
 }
 
+/* Neither is what the testbed's owner allows, or has in his files: every other attempt would be
+ * refused too, until nothing is left of the plan. */
+static pj_status turned_away(struct job *j, const char *words)
+{
+    pji_error_set(&j->error, PJ_EACCESS, 0, "the agent refuses the trial: %s", words);
+    pji_log(j->remote->env->log, PJI_LOG_ERROR, "%s", j->error.text);
+    j->out->state = PJI_TRIAL_PLANNED;
+    j->out->agent_refuses = true;
+    snprintf(j->out->reason, sizeof j->out->reason, "agent_refused");
+    return PJ_EACCESS;
+}
+
 /* One answer to a submission: PJ_OK accepted, PJ_EBUSY: ask again later. */
 static pj_status judge_submission(struct job *j, long http_status, const json_t *answer)
 {
@@ -265,6 +277,8 @@ static pj_status judge_submission(struct job *j, long http_status, const json_t 
     if (http_status == 429 || http_status == 503 || http_status == 507)
         return PJ_EBUSY;
     pji_remote_words(http_status, answer, words, sizeof words);
+    if (http_status == 403 || http_status == 422)
+        return turned_away(j, words);
     pji_error_set(&j->error, PJ_EPEER, 0, "the agent refuses the trial: %s%s", words,
                   http_status == 409 || http_status == 410
                       ? " (is this folder a copy, or an older state, of a study that went on?)"
@@ -293,7 +307,7 @@ static pj_status submit(struct job *j)
             status = ended(j, status);
         } else {
             status = judge_submission(j, http_status, answer);
-            if (status != PJ_OK && status != PJ_EBUSY && !j->out->disk_full)
+            if (status != PJ_OK && status != PJ_EBUSY && j->out->reason[0] == '\0')
                 (void)failed(j, "agent_protocol");
         }
         json_decref(answer);
@@ -436,6 +450,8 @@ static pj_status finish(struct job *j, pj_status talked, struct pj_error *err)
         (void)ended(j, status == PJ_ETIMEOUT || status == PJ_ESTATE ? status : PJ_ECORRUPT);
     if (status == PJ_OK && j->out->disk_full)
         (void)no_room(j, j->result.detail);
+    if (status == PJ_OK && j->out->agent_refuses)
+        (void)turned_away(j, j->result.detail);
     if (status == PJ_OK)
         acknowledge(j->remote, &j->id, j->result.digest);
     else

@@ -208,7 +208,8 @@ static pj_status run_trial(const struct pji_run_env *env, const struct pji_study
             trial->failures++;
         summary->disk_full |= outcome.disk_full;
         summary->agent_lost |= outcome.agent_lost;
-        if (outcome.disk_full || outcome.agent_lost)
+        summary->agent_refuses |= outcome.agent_refuses;
+        if (outcome.disk_full || outcome.agent_lost || outcome.agent_refuses)
             return PJ_OK;
     }
     return PJ_OK;
@@ -323,12 +324,15 @@ pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *s
                 run_trial(&run_env, study, workload, store, trial, &rows, &progress, summary, err);
         if (status == PJ_OK && !summary->disk_full)
             status = after_rest(&resting, store, err);
-        if (summary->interrupted || summary->disk_full || summary->agent_lost)
+        if (summary->interrupted || summary->disk_full || summary->agent_lost ||
+            summary->agent_refuses)
             break;
         progress.finished++;
     }
     if (status == PJ_OK && !summary->disk_full)
-        status = end_rest(study, store, !summary->interrupted && !summary->agent_lost, &rows, err);
+        status = end_rest(study, store,
+                          !summary->interrupted && !summary->agent_lost && !summary->agent_refuses,
+                          &rows, err);
     if (status == PJ_OK)
         summarise(&rows, summary);
     rows_fini(&rows);

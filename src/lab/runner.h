@@ -38,7 +38,7 @@ pj_status pji_study_recover(struct pji_store *store, const struct pji_log *log,
 
 struct pji_run_summary {
     size_t planned, done, failed, invalid; /* states after the run */
-    bool interrupted, disk_full, agent_lost;
+    bool interrupted, disk_full, agent_lost, agent_refuses;
 };
 
 pj_status pji_study_run(const struct pji_run_env *env, const struct pji_study *study,

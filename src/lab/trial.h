@@ -67,6 +67,7 @@ struct pji_trial_outcome {
     char reason[160];           /* "engine_start", gate codes, … */
     bool disk_full;             /* the run must stop */
     bool agent_lost;            /* likewise: no attempt was begun */
+    bool agent_refuses;         /* likewise: it would refuse every other attempt too */
     double energy_j;            /* whole trial, NaN: unknown */
 };
 

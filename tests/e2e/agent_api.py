@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -17,12 +18,13 @@ import urllib.request
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from agent_rig import COMMAND_STUDY, Rig, check, tap  # noqa: E402
+from agent_rig import COMMAND_STUDY, STUDY, Rig, check, tap  # noqa: E402
 
 ROOT = os.environ.get("PERJOULE_SOURCE_ROOT") or os.path.join(os.path.dirname(__file__), "..", "..")
 SLEEPER = COMMAND_STUDY.replace('["true"]', '["sleep", "1"]')
 WITH_TASK = COMMAND_STUDY.format(repetitions=1, attempts=1, executor="local").replace(
     'run: ["true"]', 'protocol: jsonl, run: ["true"]') + "task: {items: items.jsonl, prompt: x}\n"
+LIMITS = ("--header-limit", "1s", "--body-limit", "1s", "--reply-limit", "1s", "--per-address", "6")
 # what no client can bring about at will
 NOT_PROVOKED = {"500", "507"}
 
@@ -110,8 +112,7 @@ class Suite:
         policy["engines"][1]["run"] += [["sleep", "1"], ["sleep", "5"], ["head", "-c", "30000000",
                                                                         "/dev/zero"]]
         self.rig.write("agent.yaml", json.dumps(policy))
-        self.rig.start_agent("--header-limit", "1s", "--body-limit", "1s", "--reply-limit", "1s",
-                             "--per-address", "6")
+        self.rig.start_agent(*LIMITS)
         self.api = Api(self.rig)
         self.study = uuid.uuid4().hex
         self.attempt = 0
@@ -347,6 +348,41 @@ class Suite:
         words = self.rig.agent_words()
         check("refused GET /?[2J??1m from" in words, words[-400:])
         check(all(c == "\n" or " " <= c <= "~" for c in words), "the log has control characters")
+
+    def allowed_no_more(self):
+        """What waited while the agent was down is judged by the configuration of now."""
+        rig = self.rig
+        running, body = self.job()
+        check(self.api.ask("PUT", running, body)[0] == 201, "accepted")
+        time.sleep(0.2)
+        queued, body = self.job(COMMAND_STUDY)
+        check(self.api.ask("PUT", queued, body)[0] == 201, "accepted")
+        rig.end_agent(signal.SIGKILL)
+        with open(rig.policy, encoding="utf-8") as file:
+            policy = file.read()
+        rig.write("agent.yaml", policy.replace('["true"]', '["false"]'))
+        rig.start_agent(*LIMITS)
+        outcome = self.finished(queued)["outcome"]
+        rig.write("agent.yaml", policy)
+        check(outcome["reason"] == "agent_refused" and "does not allow" in outcome["detail"],
+              str(outcome))
+        check(self.finished(running)["outcome"]["reason"] == "agent_died", "cut off")
+        for path in (queued, running):
+            check(self.api.ask("DELETE", path)[0] == 200, "discarded")
+        rig.end_agent()
+        rig.start_agent(*LIMITS)
+
+    def other_items(self):
+        """Digests that were good when the study was checked may not be when its trial begins."""
+        text = STUDY.format(server=json.dumps(self.rig.server), model=json.dumps(self.rig.model),
+                            tokens=1, repetitions=1, attempts=1, executor="local")
+        path, body = self.job(levels=["1"], study_file=text,
+                              items=[{"task": "energy", "sha256": "0" * 64}])
+        check(self.api.ask("PUT", path, body)[0] == 201, "accepted")
+        outcome = self.finished(path)["outcome"]
+        check(outcome["reason"] == "agent_refused" and "both machines" in outcome["detail"],
+              str(outcome))
+        check(self.api.ask("DELETE", path)[0] == 200, "discarded")
 
     def not_allowed(self):
         def run():
@@ -591,6 +627,8 @@ def main():
             ("another nonce is refused and changes nothing", suite.foreign),
             ("without the token: 401 everywhere, nothing changes", suite.no_token),
             ("malformed requests change nothing", suite.malformed),
+            ("what waited is judged by the configuration of now", suite.allowed_no_more),
+            ("items that are not the study's are found before the trial", suite.other_items),
             ("engines that are not allowed are refused", suite.not_allowed),
             ("paths that lead elsewhere lead nowhere", suite.traversal),
             ("oversized bodies are refused", suite.oversized),

@@ -253,23 +253,31 @@ class Study:
         rig.as_undisturbed(self.reference, out)
 
     def spool_damaged(self):
-        """A result that rots while it waits is not taken, and nobody waits for its return."""
+        """A result that rots while it waits is not taken, and nobody waits for its return: also when
+        it rots before the agent takes its digest (again)."""
         rig = self.fresh_agent()
         proxy = Proxy(rig.port)
+
+        def rot(data):
+            return data[:9] + bytes([data[9] ^ 4]) + data[10:]
         for name, damage, reason in (
-                ("rotten", lambda data: data[:9] + bytes([data[9] ^ 4]) + data[10:],
-                 "result_corrupt"),
+                ("rotten", rot, "result_corrupt"), ("unsaid", rot, "result_corrupt"),
                 ("shorter", lambda data: data[:9], "agent_discarded")):
             out, process = self.through(proxy, name)
             self.wait_for("a job", lambda: os.listdir(os.path.join(rig.state, "jobs")))
             proxy.cut = True
             self.wait_for("a result in the spool", self.results)
-            path = os.path.join(rig.state, "jobs", self.results()[0], "work", "artefacts", "1",
-                                "trace.jsonl")
+            job = os.path.join(rig.state, "jobs", self.results()[0])
+            path = os.path.join(job, "work", "artefacts", "1", "trace.jsonl")
+            if name == "unsaid":
+                rig.end_agent(signal.SIGKILL)
+                os.unlink(os.path.join(job, "result.json"))
             with open(path, "rb") as file:
                 data = damage(file.read())
             with open(path, "wb") as file:
                 file.write(data)
+            if rig.agent is None:
+                rig.start_agent()
             proxy.cut = False
             code, words = rig.finish(process)
             check(code == 0, "%d: %s" % (code, words))
@@ -502,6 +510,42 @@ class Study:
             liar.close()
             rig.spool_is_empty()
 
+    def testbed_changes(self):
+        """The owner takes the engine out of the configuration, or the items are others now."""
+        rig = self.fresh_agent()
+        with open(rig.policy, encoding="utf-8") as file:
+            policy = file.read()
+        with open(rig.path("items.jsonl"), encoding="utf-8") as file:
+            items = file.read()
+        rig.write("testbed.jsonl", items)
+        policy = policy.replace('"items.jsonl": "items', '"items.jsonl": "testbed')
+        rig.write("agent.yaml", policy)
+        rig.end_agent()
+        rig.start_agent()
+        for name, change, word in (
+                ("forbidden", lambda: rig.write("agent.yaml", policy.replace('"number"', '["9"]')),
+                 "does not allow the slots"),
+                ("other items", lambda: rig.write("testbed.jsonl", items + "\n"),
+                 "not the same on both machines")):
+            out = rig.path(name)
+            process = rig.start("run", rig.study("change.yaml", rig.executor(), 1, 1), "--out", out)
+            self.wait_for("a trial that runs", lambda: rig.named(rig.server[0]))
+            rig.end_agent()
+            change()
+            rig.start_agent()
+            code, words = rig.finish(process)
+            check(code == 1 and word in words and "0 done, 0 failed, 0 invalid, 2 open" in words and
+                  "the agent refuses the trials" in words, "%d: %s" % (code, words))
+            check(self.attempts(out)[-1][3] == "agent_refused", str(self.attempts(out)))
+            rig.write("agent.yaml", policy)
+            rig.write("testbed.jsonl", items)
+            rig.end_agent()
+            rig.start_agent()
+            code, words = rig.do("resume", out)
+            check(code == 0 and "2 done" in words, "%d: %s" % (code, words))
+            rig.same_tables(self.reference, out)
+            rig.spool_is_empty()
+
     def clocks_that_differ(self):
         """Five seconds ahead by the wall, three behind since boot: found within the stated u."""
         rig = self.fresh_agent()
@@ -593,6 +637,7 @@ def main():
             ("a wrong token, no agent, another agent", study.other_agents),
             ("an agent that lies is not believed", study.lying_agents),
             ("a full testbed stops the run and costs no attempt", study.testbed_is_full),
+            ("a testbed that changes stops the run and costs no attempt", study.testbed_changes),
             ("clocks that differ are measured, and no window moves", study.clocks_that_differ),
             ("a testbed with another clock since boot gives the same tables", study.another_time),
             ("wrong executors are named by check", study.wrong_executors),
