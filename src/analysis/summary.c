@@ -23,7 +23,8 @@ static pj_status make_label(struct pji_treatment *treatment, const struct pji_ga
     if (treatment->levels == NULL)
         return PJ_ENOMEM;
     for (size_t f = 0; f < g->n_factors; f++) {
-        pji_str_addf(&text, "%s%s=%s", f > 0 ? ", " : "", g->factor_names[f], trial->levels[f]);
+        pji_str_addf(&text, "%s%s=", f > 0 ? ", " : "", g->factor_names[f]);
+        pji_str_add_shown(&text, trial->levels[f]);
         treatment->levels[f] = pji_dup(trial->levels[f], err);
         if (treatment->levels[f] == NULL) {
             pji_str_fini(&text);

@@ -75,10 +75,12 @@ static pj_status on_cell(void *context, const char *const *levels, struct pj_err
     for (size_t f = 0; f < cells->c->study->n_factors; f++) {
         if (!cells->factors[f])
             continue;
-        if (row)
+        if (row) {
             json_array_append_new(row, json_string(levels[f]));
-        else
-            pji_str_addf(&cells->text, "%s%s", between, levels[f]);
+            continue;
+        }
+        pji_str_add(&cells->text, between);
+        pji_str_add_shown(&cells->text, levels[f]);
         between = "+";
     }
     if (row)

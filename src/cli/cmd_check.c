@@ -42,12 +42,21 @@ struct check {
 
 /* ---- as text ---- */
 
+static void print_level(const char *level)
+{
+    struct pji_str text = {0};
+    pji_str_add_shown(&text, level);
+    fputs(pji_str_text(&text), stdout);
+    pji_str_fini(&text);
+}
+
 static void print_levels(const struct check *c, size_t cell)
 {
     const struct pji_study *s = &c->study;
-    for (size_t f = 0; f < s->n_factors; f++)
-        printf("%s%s=%s", f ? " " : "", s->factors[f].name,
-               s->factors[f].levels[c->plan.cell_levels[cell * s->n_factors + f]]);
+    for (size_t f = 0; f < s->n_factors; f++) {
+        printf("%s%s=", f ? " " : "", s->factors[f].name);
+        print_level(s->factors[f].levels[c->plan.cell_levels[cell * s->n_factors + f]]);
+    }
 }
 
 enum { TRIALS_SHOWN = 1000 };
@@ -76,8 +85,10 @@ static void print_plan(const struct check *c)
     printf("engine     %s\n", s->engine->kind);
     for (size_t f = 0; f < s->n_factors; f++) {
         printf("factor     %s:", s->factors[f].name);
-        for (size_t l = 0; l < s->factors[f].n; l++)
-            printf("%s %s", l ? "," : "", s->factors[f].levels[l]);
+        for (size_t l = 0; l < s->factors[f].n; l++) {
+            printf("%s ", l ? "," : "");
+            print_level(s->factors[f].levels[l]);
+        }
         printf("\n");
     }
     for (size_t t = 0; t < c->workload.n; t++)

@@ -71,8 +71,10 @@ static char *treatment(const struct status *s, const struct pji_trial *trial)
 {
     struct pji_str text = {0};
     pji_str_add(&text, "");
-    for (size_t f = 0; f < s->n_factors; f++)
-        pji_str_addf(&text, "%s%s=%s", f ? " " : "", s->factors[f], trial->levels[f]);
+    for (size_t f = 0; f < s->n_factors; f++) {
+        pji_str_addf(&text, "%s%s=", f ? " " : "", s->factors[f]);
+        pji_str_add_shown(&text, trial->levels[f]);
+    }
     return pji_str_take(&text);
 }
 

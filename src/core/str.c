@@ -146,6 +146,22 @@ char *pji_dup(const char *text, struct pj_error *err)
     return pji_dupn(text, strlen(text), err);
 }
 
+void pji_str_add_shown(struct pji_str *s, const char *text)
+{
+    static const char names[] = "\tt\nn\rr";
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        const char *name = memchr(names, *p, sizeof names - 1);
+        if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+            pji_str_addf(s, "\\u00%02x", *++p);
+        else if (*p < 0x20 && name)
+            pji_str_addf(s, "\\%c", name[1]);
+        else if (*p < 0x20 || *p == 0x7f)
+            pji_str_addf(s, "\\x%02x", *p);
+        else
+            pji_str_addc(s, (char)*p);
+    }
+}
+
 const char *pji_excerpt(const char *text, size_t len, char out[PJI_EXCERPT])
 {
     size_t room = PJI_EXCERPT - 4; /* "..." and the terminator */

@@ -41,6 +41,10 @@ char *pji_dupn(const char *text, size_t len, struct pj_error *err);
 /* Every occurrence of a secret (NULL or empty: none) in text[0..len) becomes as many asterisks. */
 void pji_hide(char *text, size_t len, const char *secret);
 
+/* text for people, on one line and with nothing that a terminal would obey: control characters as
+ * \n, \t, \r, \xHH, those of U+0080 to U+009F as \u00HH. Not to be read back. */
+void pji_str_add_shown(struct pji_str *s, const char *text);
+
 /* text[0..len) made fit for a message: control characters and bytes that are no UTF-8 become '?',
  * long text is cut with "..." at a UTF-8 boundary. Returns `out`. */
 enum { PJI_EXCERPT = 64 };

@@ -148,8 +148,10 @@ static pj_status gone(const struct extending *x, const struct pji_trial *trial,
                       struct pj_error *err)
 {
     struct pji_str cell = {0};
-    for (size_t f = 0; f < x->study->n_factors; f++)
-        pji_str_addf(&cell, "%s%s=%s", f ? " " : "", x->study->factors[f].name, trial->levels[f]);
+    for (size_t f = 0; f < x->study->n_factors; f++) {
+        pji_str_addf(&cell, "%s%s=", f ? " " : "", x->study->factors[f].name);
+        pji_str_add_shown(&cell, trial->levels[f]);
+    }
     pj_status st = pji_fail(err, PJ_EINVAL,
                             "%s leaves out %s, which the study has: an extension takes nothing "
                             "away",

@@ -144,13 +144,14 @@ static bool to_do(const struct pji_trial *trial, int64_t attempts)
 static void treatment_text(const struct pji_study *study, const struct pji_trial *trial, char *text,
                            size_t size)
 {
-    size_t len = 0;
-    text[0] = '\0';
-    for (size_t f = 0; f < study->n_factors && len < size; f++) {
-        int n = snprintf(text + len, size - len, "%s%s=%s", f > 0 ? " " : "",
-                         study->factors[f].name, trial->levels[f]);
-        len += n > 0 ? (size_t)n : 0;
+    struct pji_str all = {0};
+    for (size_t f = 0; f < study->n_factors; f++) {
+        pji_str_addf(&all, "%s%s=", f > 0 ? " " : "", study->factors[f].name);
+        pji_str_add_shown(&all, trial->levels[f]);
     }
+    snprintf(text, size, "%s", pji_str_text(&all));
+    text[pji_utf8_span(text, strlen(text))] = '\0'; /* where it was cut */
+    pji_str_fini(&all);
 }
 
 static bool stop_asked(int fd)

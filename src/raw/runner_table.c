@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -469,8 +470,12 @@ static pj_status keep_files(struct table *t, const struct row *r, int64_t attemp
     if (snprintf(folder, sizeof folder, "%s/%s", t->options->dir, r->fields[t->id_column]) >=
         (int)sizeof folder)
         return PJ_OK;
-    DIR *dir = opendir(folder);
+    /* a link may lead anywhere: what is there is none of the experiment's files */
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     pj_status st = PJ_OK;
+    if (fd >= 0 && !dir)
+        close(fd);
     for (const struct dirent *e; dir && st == PJ_OK && (e = readdir(dir)) != NULL;) {
         struct stat info;
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)

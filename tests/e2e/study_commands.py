@@ -193,6 +193,10 @@ def test_check_names_aliases(bench):
     for words in ("test       task: 2 of 2 df", "residual df 406", "within 30 blocks: 1.5 %"):
         check(words in text, "'%s' is not in\n%s" % (words, text))
     check("power: not available" in bench.run("check", path).stdout.decode(), "power of nothing")
+    path = bench.write("odd.yaml", 'study: odd\nfactors: {a: ["x\\ny", "\\e[2J"]}\nrepetitions: 1\n'
+                                   'engine: {kind: command, run: [echo, $a]}\n')
+    text = bench.run("check", path).stdout.decode()
+    check("\x1b" not in text and "factor     a: x\\ny, \\x1b[2J\n" in text, repr(text))
     # half of a 2 x 2 x 2 design: no two factors are aliased, each with the interaction of the others
     path = bench.write("half.yaml", """study: half
 factors: {a: [0, 1], b: [0, 1], c: [0, 1]}
@@ -443,13 +447,17 @@ def test_run_table_as_it_comes(bench):
     bench.write("odd/run_0_repetition_0/raw.csv", "x")
     bench.write("odd/run_0_repetition_0/two words", "x")
     bench.write("odd/run_table.csv", '__run_id,__done,State,v,\r\nrun_0_repetition_0,DONE,a,1,7\r\n'
-                                     'run_1_repetition_0,TODO,b," ",\r\n')
+                                     'run_1_repetition_0,TODO,b," ",\r\nrun_2_repetition_0,DONE,c,3,\r\n')
+    os.makedirs(bench.path("elsewhere"))
+    bench.write("elsewhere/secret", "x")
+    os.symlink(bench.path("elsewhere"), bench.path("odd/run_2_repetition_0"))
     said = bench.run("import", "experiment-runner", "odd", "--out", "odd-study").stderr.decode()
+    check("1 run is DONE" in said and not os.path.exists(bench.path("odd-study/artefacts/2/secret")), said)
     check("1 column without a name" in said and "State as factor_State" in said, said)
     check("2 folders or files with" in said, said)
     table = list(csv.DictReader(io.StringIO(bench.run("export", "odd-study").stdout.decode())))
-    check([(t["factor_State"], t["v"], t["column_5"]) for t in table] == [("a", "1", "7"), ("b", "", "")],
-          repr(table))
+    check([(t["factor_State"], t["v"], t["column_5"]) for t in table] ==
+          [("a", "1", "7"), ("b", "", ""), ("c", "3", "")], repr(table))
     for wrong, words in ((b"__run_id,__done,f\nrun_0,DONE,\xe9\n", "run_table.csv:2: field 3 is not UTF-8"),
                          (b'__run_id,__done,f,v\nrun_0,DONE,a,"1.234,5"\n', "is no number")):
         with open(bench.path("odd/run_table.csv"), "wb") as file:

@@ -173,6 +173,20 @@ static void test_dup_and_excerpt(void **state)
     assert_string_equal(shown + len - 3, "...");
 }
 
+static void test_shown(void **state)
+{
+    (void)state;
+    struct pji_str s = {0};
+    pji_str_add_shown(&s, "a\tb\nc\r\x1b[2J\x7f\xc2\x9b"
+                          "1m \xc3\xbc \xe6\x97\xa5 \\n");
+    assert_string_equal(pji_str_text(&s),
+                        "a\\tb\\nc\\r\\x1b[2J\\x7f\\u009b1m \xc3\xbc \xe6\x97\xa5 \\n");
+    pji_str_clear(&s);
+    pji_str_add_shown(&s, "\xc2"); /* half a character at the end */
+    assert_string_equal(pji_str_text(&s), "\xc2");
+    pji_str_fini(&s);
+}
+
 static void test_nearest(void **state)
 {
     (void)state;
@@ -283,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_str),
         cmocka_unit_test(test_str_failure_sticks),
         cmocka_unit_test(test_dup_and_excerpt),
+        cmocka_unit_test(test_shown),
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_array),
         cmocka_unit_test(test_utf8),
