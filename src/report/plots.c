@@ -4,6 +4,7 @@
 #include "report/plot.h"
 
 #include "core/array.h"
+#include "core/units.h"
 #include "platform/durable.h"
 #include "platform/process.h"
 #include "report/gnuplot.h"
@@ -16,7 +17,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { DEFAULT_DPI = 200, MOST_SCRIPTS = 4, PICTURES_A_SCRIPT = 6 };
+/* on a machine that is busy with other things even a version takes its time */
+enum { DEFAULT_DPI = 200, MOST_SCRIPTS = 4, PICTURES_A_SCRIPT = 6, VERSION_S = 120 };
 static const double width_in = 160 / 25.4;
 
 static const struct format {
@@ -191,7 +193,7 @@ pj_status pji_plots_version(char *text, size_t size, struct pj_error *err)
         return pji_fail(err, PJ_ENOTFOUND,
                         "gnuplot is missing, so there are no pictures: install gnuplot-nox");
     }
-    status = pji_process_wait(&child, INT64_C(10000000000), err);
+    status = pji_process_wait(&child, VERSION_S * PJI_NS_PER_S, err);
     pji_process_end(&child, 0);
     char words[128] = "";
     ssize_t n = status == PJ_OK ? pread(sink, words, sizeof words - 1, 0) : 0;

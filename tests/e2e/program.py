@@ -29,7 +29,7 @@ load: {{kind: closed, concurrency: {load}}}
 task: {{items: items.jsonl, gold: label{task}}}
 phases: {{warmup: 0s, idle: 0s}}
 limits: {{request: 20s, trial: 30s, engine_start: 20s, engine_stop: 2s, attempts: 1}}
-gates: {{cpu_thief: 1, steal_time: 1}}
+gates: {{cpu_thief: 1, steal_time: 1, send_lag: 1}}
 {more}
 """
 
