@@ -29,13 +29,14 @@ struct rows {
 };
 
 /* What a row's numbers are, by kind. */
-static const char *const of_metric[] = {"", ", u_ind", ", u_com"};
-static const char *const of_energy[] = {", J", ", u_ind", ", u_com", ", of it gain", ", in total"};
-static const char *const of_share[] = {", J", ", u_ind", ", u_com", ", end_ns"};
-static const char *const of_answer[] = {", taken or not", ", right or not"};
-static const char *const of_request[] = {", scheduled_ns",  ", sent_ns",         ", first_token_ns",
-                                         ", last_token_ns", ", prompt_tokens",   ", cached_tokens",
-                                         ", output_tokens", ", times of tokens", ", text"};
+static const char *const of_metric[VALUES] = {"", ", u_ind", ", u_com"};
+static const char *const of_energy[VALUES] = {", J", ", u_ind", ", u_com", ", of it gain",
+                                              ", in total"};
+static const char *const of_share[VALUES] = {", J", ", u_ind", ", u_com", ", end_ns"};
+static const char *const of_answer[VALUES] = {", taken or not", ", right or not"};
+static const char *const of_request[VALUES] = {
+    ", scheduled_ns",  ", sent_ns",       ", first_token_ns",  ", last_token_ns", ", prompt_tokens",
+    ", cached_tokens", ", output_tokens", ", times of tokens", ", text"};
 
 static pj_status add(struct rows *rows, const char *key, const double *values, size_t n,
                      struct pj_error *err)

@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,22 @@ static pj_status start_engine(struct ward *ward, struct pj_error *err)
     return PJ_OK;
 }
 
+/* Lists everybody below us. False where /proc cannot be read (no file descriptor left, not mounted
+ * any more): then there is only the engine's first process, which we know. */
+static bool see_tree(struct ward *ward)
+{
+    return pji_family_scan(&ward->family, &ward->platform, getpid(), NULL) == PJ_OK &&
+           ward->family.n > 0;
+}
+
+static void signal_tree(struct ward *ward, bool seen, int number)
+{
+    if (seen)
+        pji_family_signal(&ward->family, &ward->platform, number);
+    else if (!ward->engine.reaped)
+        (void)pji_process_signal(&ward->engine, number, NULL);
+}
+
 static void begin_stop(struct ward *ward, int64_t grace_ns)
 {
     int64_t kill_at_ns = pji_now_ns(&ward->platform) + grace_ns;
@@ -165,9 +182,9 @@ static void begin_stop(struct ward *ward, int64_t grace_ns)
         return;
     ward->stopping = true;
     ward->pause_ms = FIRST_PAUSE_MS;
-    pji_family_scan(&ward->family, &ward->platform, getpid(), NULL);
-    pji_family_signal(&ward->family, &ward->platform, SIGTERM);
-    pji_family_signal(&ward->family, &ward->platform, SIGCONT); /* a stopped process gets it too */
+    bool seen = see_tree(ward);
+    signal_tree(ward, seen, SIGTERM);
+    signal_tree(ward, seen, SIGCONT); /* a stopped process gets it too */
 }
 
 static void release_engine(struct ward *ward)
@@ -247,13 +264,17 @@ static void reap(struct ward *ward)
     }
 }
 
-/* One round of killing. Groups first: they catch what forks faster than /proc can be read. */
+/* One round of killing. Groups first: they catch what forks faster than /proc can be read. The
+ * engine leads a group of its own, which is there as long as it has not been waited for. */
 static void kill_all(struct ward *ward)
 {
     pji_cgroup_kill(&ward->cgroup);
-    pji_family_scan(&ward->family, &ward->platform, getpid(), NULL);
-    pji_family_kill_groups(&ward->family, getpgrp());
-    pji_family_signal(&ward->family, &ward->platform, SIGKILL);
+    bool seen = see_tree(ward);
+    if (seen)
+        pji_family_kill_groups(&ward->family, getpgrp());
+    else if (!ward->engine.reaped)
+        kill(-ward->engine.pid, SIGKILL);
+    signal_tree(ward, seen, SIGKILL);
 }
 
 /* Milliseconds that poll may sleep; -1: until somebody speaks. */

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,6 +129,19 @@ static void test_exit_status_and_times(void **state)
     assert_int_equal(poll(&ended, 1, 0), 1);
     stop(p, &keeper, 0);
     stop(p, &keeper, 0); /* harmless */
+}
+
+/* A keeper that can open no file cannot read /proc, but it knows its engine. */
+static void test_keeper_without_descriptors(void **state)
+{
+    struct place *p = *state;
+    struct pji_keeper keeper;
+    struct rlimit none = {.rlim_cur = 3, .rlim_max = 3};
+    start(p, &keeper, "stopped", true);
+    assert_int_equal(prlimit(p->keeper_pid, RLIMIT_NOFILE, &none, NULL), 0);
+    kill(p->keeper_pid, SIGTERM);
+    assert_int_equal(actor_await_count(p->mark, 0), 0);
+    stop(p, &keeper, 0);
 }
 
 static void test_held_until_release(void **state)
@@ -451,6 +465,7 @@ int main(int argc, char **argv)
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     const struct CMUnitTest tests[] = {
         KEEPER_TEST(test_exit_status_and_times),
+        KEEPER_TEST(test_keeper_without_descriptors),
         KEEPER_TEST(test_held_until_release),
         KEEPER_TEST(test_stop_of_a_held_engine),
         KEEPER_TEST(test_missing_program),
