@@ -24,6 +24,12 @@ static void add(struct pji_trace *trace, int32_t channel, int64_t t_ns, int64_t 
     assert_int_equal(pji_series_add(&trace->series[channel], &r, NULL), PJ_OK);
 }
 
+static void fail_read(struct pji_trace *trace, int64_t t_ns)
+{
+    struct pji_reading r = {.t_ns = t_ns, .value = 5, .status = PJI_READ_FAILED};
+    assert_int_equal(pji_series_add(&trace->series[0], &r, NULL), PJ_OK);
+}
+
 static void channel(struct pji_channel *c, const char *name, enum pji_domain_kind kind)
 {
     *c = (struct pji_channel){.domain_kind = kind,
@@ -40,8 +46,8 @@ static void channel(struct pji_channel *c, const char *name, enum pji_domain_kin
     snprintf(c->com_id, sizeof c->com_id, "%s", name);
 }
 
-/* A package counter read every 100 ms and a GPU's power every 20 ms with a lag, 20 s, both with a
- * course of their own. */
+/* A package counter read every 100 ms that wraps some twenty times, and a GPU's power every 20 ms
+ * with a lag, 20 s, both with a course of their own; some readings do not happen or fail. */
 static void make(struct pji_trial_data *data, uint64_t seed)
 {
     struct pji_prng rng;
@@ -57,6 +63,7 @@ static void make(struct pji_trial_data *data, uint64_t seed)
     assert_true(trace->header.channels && trace->series && trace->fold_at);
     channel(&trace->header.channels[0], "package-0", PJI_DOMAIN_PACKAGE);
     channel(&trace->header.channels[1], "gpu-0", PJI_DOMAIN_GPU);
+    trace->header.channels[0].modulus = 100000000;
     trace->header.channels[1].lag_ns = 20 * MS;
     trace->header.channels[1].edge_u_ns = 10 * MS;
     for (size_t i = 0; i < 2; i++)
@@ -64,7 +71,10 @@ static void make(struct pji_trial_data *data, uint64_t seed)
                          PJ_OK);
     int64_t uj = 1000;
     for (int64_t t = 1000 * MS; t <= 21000 * MS; t += 100 * MS) {
-        add(trace, 0, t, uj);
+        if (t == 1000 * MS || t == 21000 * MS || pji_prng_unit(&rng) > 0.05)
+            add(trace, 0, t, uj % trace->header.channels[0].modulus);
+        else if (pji_prng_unit(&rng) < 0.5)
+            fail_read(trace, t);
         uj += (int64_t)(pji_prng_unit(&rng) * 20e6);
     }
     for (int64_t t = 1000 * MS; t <= 21040 * MS; t += 20 * MS)
@@ -109,14 +119,16 @@ static void any_cut_adds_up(void **state)
     static const char *const names[] = {"load", "warmup", "idle", "measure", "cooldown"};
     struct pji_prng rng;
     pji_prng_init(&rng, 7, "cuts");
-    for (uint64_t round = 0; round < 50; round++) {
+    for (uint64_t round = 0; round < 200; round++) {
         struct pji_trial_data data;
         double between_j = 0, gaps_j = 0;
         int64_t t = 1000 * MS;
         make(&data, round);
         for (size_t i = 0; i < 5; i++) {
             int64_t start_ns = t + (int64_t)(pji_prng_unit(&rng) * 1e9);
-            t = start_ns + (int64_t)(pji_prng_unit(&rng) * 2.9e9);
+            /* one is empty, one shorter than a reading */
+            double most_ns = i == round % 5 ? 0 : i == round % 7 ? 1e6 : 2.9e9;
+            t = start_ns + (int64_t)(pji_prng_unit(&rng) * most_ns);
             phase(&data, names[i], start_ns, t);
         }
         assert_true(off(&data, &between_j) < 1e-9);
