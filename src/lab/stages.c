@@ -37,7 +37,13 @@ static pj_status allocate(struct pji_stages *stages, size_t n, struct pj_error *
     return good ? PJ_OK : PJ_ENOMEM;
 }
 
-/* A total that lacks a channel of the window's would pass for the whole: it is missing then. */
+static bool is_modelled(const struct pji_channel *c)
+{
+    return c->origin == PJ_ORIGIN_MODELLED || c->origin == PJ_ORIGIN_CONSTANT;
+}
+
+/* A total that lacks a channel of the window's would pass for the whole: it is missing then. What
+ * instruments measured of it is not where only a model's channel is. */
 static void add_up(struct pji_stages *stages, const struct pji_trace_header *header, size_t part)
 {
     struct pji_total *total = &stages->totals[part];
@@ -47,8 +53,10 @@ static void add_up(struct pji_stages *stages, const struct pji_trace_header *hea
         const struct pj_energy *e = &stages->energies[part][i];
         if (!stages->in_total[i] || e->origin != PJ_ORIGIN_MISSING)
             continue;
-        pji_energy_missing(&total->energy, e->reason);
-        return;
+        if (total->energy.origin != PJ_ORIGIN_MISSING)
+            pji_energy_missing(&total->energy, e->reason);
+        if (!is_modelled(&header->channels[i]) && total->measured.origin != PJ_ORIGIN_MISSING)
+            pji_energy_missing(&total->measured, e->reason);
     }
 }
 
@@ -75,6 +83,7 @@ static void nothing(struct pji_stages *stages, size_t n)
         for (size_t i = 0; i < n; i++)
             pji_energy_missing(&stages->energies[k][i], stages->spans.reason);
         pji_energy_missing(&stages->totals[k].energy, stages->spans.reason);
+        pji_energy_missing(&stages->totals[k].measured, stages->spans.reason);
     }
 }
 
@@ -91,8 +100,11 @@ static pj_status look(struct pji_stages *stages, const struct pji_trial_data *da
     pji_trace_window(trace, spans->start_ns, spans->end_ns, false, energies, stages->in_total,
                      &whole);
     stages->whole = whole.energy;
+    stages->measured = whole.measured;
+    stages->modelled = whole.modelled.origin != PJ_ORIGIN_MISSING;
     if (data->remote_reason[0] != '\0') {
         pji_energy_missing(&stages->whole, data->remote_reason);
+        pji_energy_missing(&stages->measured, data->remote_reason);
         snprintf(spans->reason, sizeof spans->reason, "%s", data->remote_reason);
     }
     if (spans->overlap)
@@ -164,6 +176,53 @@ static pj_status store_slopes(const struct pji_slopes *slopes, struct pji_store 
     return status == PJ_OK ? pji_store_add_metric(store, attempt, &condition, err) : status;
 }
 
+/* What a part took of the window: of what was measured where anything was, so that the gain of one
+ * instrument cancels. */
+static struct pji_metric_row share_row(const struct pji_stages *stages, const char *task,
+                                       const char *name, enum pji_stage part)
+{
+    bool any = stages->measured.origin != PJ_ORIGIN_MISSING;
+    const struct pj_energy *whole = any ? &stages->measured : &stages->whole;
+    const struct pji_total *total = &stages->totals[part];
+    const struct pj_energy *own = any ? &total->measured : &total->energy;
+    struct pji_metric_row row = {
+        .task = task, .name = name, .value = (double)NAN, .origin = pj_origin_name(own->origin)};
+    struct pji_ratio ratio;
+    if (own->origin == PJ_ORIGIN_MISSING) {
+        row.reason = own->reason;
+    } else if (whole->origin == PJ_ORIGIN_MISSING ||
+               pji_energy_ratio(&ratio, own, whole, NULL) != PJ_OK) {
+        row.reason = "the window took no energy";
+    } else {
+        row.reason = "";
+        row.value = ratio.value;
+        row.u_ind = ratio.u_ind;
+        row.u_com = ratio.u_com;
+    }
+    return row;
+}
+
+static pj_status store_measured(const struct pji_stages *stages, struct pji_store *store,
+                                int64_t attempt, const char *task, struct pj_error *err)
+{
+    const struct pji_spans *s = &stages->spans;
+    const struct pj_energy *prefill = &stages->totals[PJI_STAGE_PREFILL].measured;
+    const struct pj_energy *decode = &stages->totals[PJI_STAGE_DECODE].measured;
+    const struct pji_metric_row rows[] = {
+        share_row(stages, task, "prefill_share", PJI_STAGE_PREFILL),
+        share_row(stages, task, "decode_share", PJI_STAGE_DECODE),
+        pji_metric_per(task, "prefill_j_per_token_measured", prefill, (double)s->prompt_tokens,
+                       "all prompt tokens came from a cache"),
+        pji_metric_per(task, "decode_j_per_token_measured", decode, (double)s->decode_tokens,
+                       "no answer of the pool had more than one token"),
+    };
+    bool both = stages->modelled && stages->measured.origin != PJ_ORIGIN_MISSING;
+    pj_status status = PJ_OK;
+    for (size_t i = 0; i < (both ? 4 : 2) && status == PJ_OK; i++)
+        status = pji_store_add_metric(store, attempt, &rows[i], err);
+    return status;
+}
+
 pj_status pji_stages_store_metrics(const struct pji_stages *stages, struct pji_store *store,
                                    int64_t attempt, const char *task, struct pj_error *err)
 {
@@ -187,6 +246,8 @@ pj_status pji_stages_store_metrics(const struct pji_stages *stages, struct pji_s
     pj_status status = PJ_OK;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0] && status == PJ_OK; i++)
         status = pji_store_add_metric(store, attempt, &rows[i], err);
+    if (status == PJ_OK)
+        status = store_measured(stages, store, attempt, task, err);
     if (status == PJ_OK && s->overlap)
         status = store_slopes(&stages->slopes, store, attempt, task, err);
     return status;

@@ -10,7 +10,9 @@
 
 struct pji_stages {
     struct pji_spans spans;
-    struct pj_energy whole; /* of the window */
+    struct pj_energy whole;    /* of the window */
+    struct pj_energy measured; /* what instruments measured of it */
+    bool modelled;             /* models add the rest */
     bool *in_total;
     struct pj_energy *energies[PJI_STAGES]; /* one for each channel */
     struct pji_total totals[PJI_STAGES];
@@ -23,8 +25,10 @@ pj_status pji_stages_make(struct pji_stages *stages, const struct pji_trial_data
                           const struct pji_phase_data *phase, struct pj_error *err);
 void pji_stages_fini(struct pji_stages *stages);
 
-/* prefill_j, decode_j, prefill_j_per_token, decode_j_per_token, split_requests; where requests
- * overlap also prefill_marginal_j_per_token, decode_marginal_j_per_token, base_power_w and slices.
+/* prefill_j, decode_j, prefill_j_per_token, decode_j_per_token, split_requests, prefill_share,
+ * decode_share; where models add to what was measured also prefill_j_per_token_measured and
+ * decode_j_per_token_measured; where requests overlap also prefill_marginal_j_per_token,
+ * decode_marginal_j_per_token, base_power_w and slices.
  */
 pj_status pji_stages_store_metrics(const struct pji_stages *stages, struct pji_store *store,
                                    int64_t attempt, const char *task, struct pj_error *err);

@@ -25,6 +25,14 @@ static const struct pji_figure_name names[] = {
      "energy of prefill per prompt token, J", "less", "more"},
     {"decode_j_per_token", "J/decoded token", "energy of decode per token after the first",
      "energy of decode per token after the first, J", "less", "more"},
+    {"prefill_j_per_token_measured", "J/prompt token, measured",
+     "measured energy of prefill per prompt token",
+     "measured energy of prefill per prompt token, J", "less", "more"},
+    {"decode_j_per_token_measured", "J/decoded token, measured",
+     "measured energy of decode per token after the first",
+     "measured energy of decode per token after the first, J", "less", "more"},
+    {"prefill_share", "prefill, share", "share of prefill in the energy of the window",
+     "share of prefill in the energy of the window", "less", "more"},
     {"prefill_marginal_j_per_token", "marginal J/prompt token",
      "modelled energy of one more prompt token", "modelled energy of one more prompt token, J",
      "less", "more"},
@@ -92,6 +100,15 @@ static const struct pji_definition definitions[] = {
      "energy from the first token of an answer to its end, pooled over the requests of the window "
      "and divided by their output tokens after the first; only where one request was in flight at "
      "a time"},
+    {"prefill_j_per_token_measured", "J/prompt token, measured",
+     "the part of prefill's energy that instruments measured, without what models add, divided by "
+     "the same prompt tokens"},
+    {"decode_j_per_token_measured", "J/decoded token, measured",
+     "the part of decode's energy that instruments measured, without what models add, divided by "
+     "the same tokens"},
+    {"prefill_share", "prefill, share",
+     "energy of prefill divided by that of the window, both as instruments measured them where any "
+     "did; the gain of one instrument cancels"},
     {"prefill_marginal_j_per_token", "marginal J/prompt token",
      "modelled, where several requests are in flight: slope on prompt tokens of a regression of "
      "the "

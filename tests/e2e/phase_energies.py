@@ -65,6 +65,8 @@ def stages(one, two):
               "%s: %r" % (name, found))
         check("several requests were in flight" in two["energy." + name].get("reason", ""),
               "%s of two at once: %r" % (name, two["energy." + name]))
+    both = value(one, "energy.prefill_share") + value(one, "energy.decode_share")
+    check(0.5 < both <= 1 and one["energy.prefill_share"]["u"] > 0, "shares: %r" % both)
     sum_j = sum(value(one, "total.%s.energy.energy_j" % s) for s in ("prefill", "decode", "rest"))
     near(sum_j, value(one, "energy.energy_j"), 1e-6, "prefill + decode + rest")
     check(1 <= value(one, "energy.split_requests") <= ITEMS, "split_requests")
@@ -95,7 +97,7 @@ def report(rig, out):
     check(code in (0, 3), words)
     with open(os.path.join(rig.path("report"), "report.md"), encoding="utf-8") as file:
         text = file.read()
-    for title in ["J/prompt token", "J/decoded token", "J to load", "requests per loading"]:
+    for title in ["J/prompt token", "J/decoded token", "J to load", "requests per loading", "prefill, share"]:
         check("| %s |" % title in text, "no row '%s' in the report" % title)
     with open(os.path.join(rig.path("report"), "report.html"), encoding="utf-8") as file:
         page = file.read()
