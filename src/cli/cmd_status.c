@@ -29,6 +29,7 @@ struct line {
 struct status {
     struct pji_store *store;
     char *study, *agent; /* agent: NULL when trials run here */
+    char *imported;      /* of which format; NULL: the trials are run by perjoule */
     char **factors;
     size_t n_factors, cap_factors;
     int64_t counts[STATES], trials, attempts;
@@ -114,6 +115,8 @@ static pj_status read_status(struct status *s, const char *dir, struct pj_error 
     if (st >= 0)
         st = pji_store_get_meta(s->store, "agent_id", &s->agent, err);
     if (st >= 0)
+        st = pji_store_get_meta(s->store, "imported_format", &s->imported, err);
+    if (st >= 0)
         st = pji_store_each_factor(s->store, keep_factor, s, err);
     if (st == PJ_OK)
         st = pji_store_each_trial(s->store, keep_trial, s, err);
@@ -133,6 +136,7 @@ static void fini(struct status *s)
     free(s->factors);
     free(s->study);
     free(s->agent);
+    free(s->imported);
 }
 
 /* ---- words ---- */
@@ -148,7 +152,7 @@ static void advice(const struct status *s, const char *dir, char *text, size_t s
 {
     if (s->holder.alive)
         snprintf(text, size, "a runner is at work: wait for it");
-    else if (open_trials(s) > 0)
+    else if (open_trials(s) > 0 && !s->imported)
         snprintf(text, size, "perjoule resume %s", dir);
     else
         snprintf(text, size, "perjoule report %s", dir);

@@ -191,6 +191,22 @@ pj_status pji_study_extensions(struct pji_store *store, int64_t *n, struct pj_er
     return status == PJI_STORE_NONE ? PJ_OK : status;
 }
 
+static pj_status no_study_file(struct pji_store *store, struct pj_error *err)
+{
+    char *format = NULL;
+    pj_status status = pji_store_get_meta(store, "imported_format", &format, err);
+    free(format);
+    if (status == PJI_STORE_NONE)
+        return pji_fail(err, PJ_ECORRUPT, "%s holds no study file: it was not made by perjoule",
+                        pji_store_dir(store));
+    return status
+               ? status
+               : pji_fail(err, PJ_EINVAL,
+                          "%s was imported: nothing says how its trials are run, so it can be "
+                          "neither resumed nor extended; import it again when more runs are done",
+                          pji_store_dir(store));
+}
+
 pj_status pji_study_reopen(struct pji_study *study, struct pji_store *store, struct pj_error *err)
 {
     char file_key[64] = "study_file", path_key[64] = "study_path";
@@ -207,8 +223,7 @@ pj_status pji_study_reopen(struct pji_study *study, struct pji_store *store, str
     if (status == PJ_OK)
         status = pji_store_get_meta(store, path_key, &path, err);
     if (status == PJI_STORE_NONE)
-        status = pji_fail(err, PJ_ECORRUPT, "%s holds no study file: it was not made by perjoule",
-                          pji_store_dir(store));
+        status = no_study_file(store, err);
     if (status == PJ_OK)
         status = pji_study_parse(study, text, strlen(text), path, err);
     free(text);

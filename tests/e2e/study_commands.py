@@ -455,6 +455,9 @@ def test_run_table_as_it_comes(bench):
     check("1 run is DONE" in said and not os.path.exists(bench.path("odd-study/artefacts/2/secret")), said)
     check("1 column without a name" in said and "State as factor_State" in said, said)
     check("2 folders or files with" in said, said)
+    check(json.loads(bench.run("status", "--json", "odd-study").stdout)["next"] == "perjoule report odd-study",
+          "runs of others cannot be resumed")
+    check(b"was imported" in bench.run("resume", "odd-study", want=2).stderr, "resume")
     table = list(csv.DictReader(io.StringIO(bench.run("export", "odd-study").stdout.decode())))
     check([(t["factor_State"], t["v"], t["column_5"]) for t in table] ==
           [("a", "1", "7"), ("b", "", ""), ("c", "3", "")], repr(table))
