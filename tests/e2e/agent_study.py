@@ -99,6 +99,26 @@ class Liar:
         self.thread.join()
 
 
+class Witness(Liar):
+    """Changes nothing; sees what the orchestrator has stored when it acknowledges, and takes half a
+    second longer over one heartbeat of each attempt."""
+
+    def __init__(self, rig, out):
+        self.rig, self.out, self.stored, self.slow = rig, out, [], set()
+        super().__init__(rig.port, rig.token(), None)
+
+    def bend(self, lie, method, path, status, kind, data):
+        attempt = path.split("/")[5] if path.startswith("/v1/jobs/") else None
+        if path.endswith("/ack"):
+            self.stored += self.rig.rows(
+                self.out, "SELECT a.state, (SELECT count(*) FROM phase p WHERE p.attempt = a.id) "
+                          "FROM attempt a WHERE a.id = ?", int(attempt))
+        elif method == "GET" and attempt and attempt not in self.slow:
+            self.slow.add(attempt)
+            time.sleep(0.5)
+        return status, data
+
+
 class Study:
     def __init__(self, build):
         self.rig = Rig(build, tokens=30)
@@ -598,6 +618,22 @@ class Study:
         check(code == 0, "%d: %s" % (code, words))
         rig.end_agent(signal.SIGKILL)
 
+    def stored_before_acknowledged(self):
+        rig = self.fresh_agent()
+        out = rig.path("witness")
+        witness = Witness(rig, out)
+        study = rig.study("witness.yaml", rig.executor(port=witness.port), 1, 1, COMMAND_STUDY)
+        code, words = rig.do("run", study, "--out", out)
+        witness.close()
+        check(code == 0, "%d: %s" % (code, words))
+        check(len(witness.stored) == 2 and all(state == "done" and phases > 0
+                                               for state, phases in witness.stored),
+              "acknowledged when the store had: %s" % witness.stored)
+        # the shortest round trip says most of the clock
+        u_s = [float(u) for u, in rig.rows(out, "SELECT value FROM fact WHERE key = "
+                                                "'agent.clock_offset_u_s'")]
+        check(len(u_s) == 2 and max(u_s) < 0.25, "u of the clock's offset: %s" % u_s)
+
     def wrong_executors(self):
         rig = self.rig
         for text, word in [
@@ -640,6 +676,7 @@ def main():
             ("a testbed that changes stops the run and costs no attempt", study.testbed_changes),
             ("clocks that differ are measured, and no window moves", study.clocks_that_differ),
             ("a testbed with another clock since boot gives the same tables", study.another_time),
+            ("what is acknowledged is stored", study.stored_before_acknowledged),
             ("wrong executors are named by check", study.wrong_executors),
         ])
     finally:
