@@ -26,10 +26,19 @@ static size_t word_of(const char *at, const char *end)
     return n;
 }
 
+static bool is_run(char c)
+{
+    return is_word(c) || strchr(".~+/=", c) != NULL;
+}
+
+/* Longer runs say nothing more, and would be measured again from each of their places: a text of
+ * megabytes may come over the network. */
+enum { RUN_MOST = 512 };
+
 static size_t run_of(const char *at, const char *end)
 {
     size_t n = 0;
-    while (at + n < end && (is_word(at[n]) || strchr(".~+/=", at[n]) != NULL))
+    while (at + n < end && n < RUN_MOST && is_run(at[n]))
         n++;
     return n;
 }
@@ -92,9 +101,11 @@ static bool is_option(const char *at, const char *end, char before)
  * length with a digit. */
 static bool is_assignment(const char *at, const char *end, char before)
 {
+    if (is_word(before) || at[0] == '-') /* before a word is measured: each of them once */
+        return false;
     size_t n = word_of(at, end);
     const char *sign = at + n;
-    if (is_word(before) || n == 0 || at[0] == '-')
+    if (n == 0)
         return false;
     bool query = before == '?' || before == '&';
     bool secret = names_secret(at, n) || (isupper((unsigned char)at[0]) && ends_in(at, n, "token"));
@@ -184,16 +195,18 @@ static bool is_known_key(const char *at, const char *end, char before)
 static bool is_signed(const char *at, const char *end, char before)
 {
     static const char begin[] = "-----BEGIN ", key[] = "PRIVATE KEY-----";
-    size_t n = run_of(at, end), dots = 0;
+    size_t n = 0, dots = 0;
     if (starts(at, end, begin)) {
         for (at += strlen(begin); at < end && *at != '\n' && *at != '-'; at++)
             if (starts(at, end, key))
                 return true;
         return false;
     }
-    for (size_t i = 0; i < n; i++)
-        dots += at[i] == '.' ? 1 : 0;
-    return !is_word(before) && starts(at, end, "eyJ") && n >= 40 && dots == 2;
+    if (is_word(before) || !starts(at, end, "eyJ"))
+        return false;
+    for (; at + n < end && is_run(at[n]) && dots <= 2; n++)
+        dots += at[n] == '.' ? 1 : 0;
+    return n >= 40 && dots == 2;
 }
 
 bool pji_secret_find(const char *text, size_t len, size_t *line, size_t *column, const char **what)

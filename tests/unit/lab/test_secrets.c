@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -93,11 +94,32 @@ static void harmless_text_passes(void **state)
     passes("sk-");
 }
 
+/* Text of a megabyte, from whoever: what takes the square of its length would take hours here. */
+static void long_text_takes_no_longer(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {
+        "x",    "x.",   "token=", "eyJ", "eyJ.",        "a=b",  "--",
+        "://a", "- x ", "?key=",  "x:",  "-----BEGIN ", "x@://"};
+    enum { LEN = 1 << 20 };
+    char *text = malloc(LEN + 1);
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        size_t n = strlen(pieces[i]);
+        for (size_t k = 0; k < LEN; k++)
+            text[k] = pieces[i][k % n];
+        text[LEN] = '\0';
+        passes(text);
+    }
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(secrets_are_found),
         cmocka_unit_test(harmless_text_passes),
+        cmocka_unit_test(long_text_takes_no_longer),
     };
     return cmocka_run_group_tests_name("secrets", tests, NULL, NULL);
 }
