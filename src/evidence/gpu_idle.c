@@ -11,6 +11,10 @@
 static const double serves_rel = 0.1;
 static const double near_idle = 0.25;
 static const int64_t least_outside_ns = 1000000000;
+/* A sample of the utilisation counts when requests waited for nearly all of its time, and so many
+ * of them are needed (NVML's are a sixth to a fifth of a second long). */
+static const double waited_share = 0.95;
+enum { LEAST_USES = 5 };
 
 struct powers {
     double *mw;
@@ -101,19 +105,24 @@ static pj_status dip_share(double *share, const struct pji_series *s,
     return status;
 }
 
-/* A sample is of the time before it. */
+/* A sample is of the time before it; one that reaches over the edge of a window is of the idle
+ * time there too. */
 static double mean_use(const struct pji_gpu_change *gpu, const struct pji_stretch *waits,
                        size_t n_waits)
 {
     double sum = 0, weight_ns = 0;
     size_t from = 0;
+    int n = 0;
     for (int i = 1; i < gpu->n_uses; i++) {
-        int64_t waited_ns =
-            overlap(waits, n_waits, &from, gpu->uses[i - 1].t_ns, gpu->uses[i].t_ns);
-        sum += (double)waited_ns * gpu->uses[i].percent / 100;
-        weight_ns += (double)waited_ns;
+        int64_t start_ns = gpu->uses[i - 1].t_ns, end_ns = gpu->uses[i].t_ns;
+        double dur_ns = (double)(end_ns - start_ns);
+        if ((double)overlap(waits, n_waits, &from, start_ns, end_ns) < waited_share * dur_ns)
+            continue;
+        sum += dur_ns * gpu->uses[i].percent / 100;
+        weight_ns += dur_ns;
+        n++;
     }
-    return weight_ns > 0 ? sum / weight_ns : (double)NAN;
+    return n >= LEAST_USES ? sum / weight_ns : (double)NAN;
 }
 
 pj_status pji_gpu_idle_find(struct pji_gpu_idle *idle, const struct pji_trace *trace,

@@ -111,6 +111,11 @@ static void utilisation_while_they_wait(void **state)
     assert_true(fabs(find(flat, &gpu, &half, 1).use - 0.3) < 1e-9);
     const struct pji_stretch all = {start_ns, end_ns};
     assert_true(fabs(find(flat, &gpu, &all, 1).use - 0.65) < 1e-9);
+    /* half of a sample's time is not what it tells of: the 100 % after the tenth */
+    const struct pji_stretch over = {start_ns, start_ns + (end_ns - start_ns) * 21 / 40};
+    assert_true(fabs(find(flat, &gpu, &over, 1).use - 0.3) < 1e-9);
+    const struct pji_stretch brief = {start_ns, start_ns + (end_ns - start_ns) / 5};
+    assert_true(isnan(find(flat, &gpu, &brief, 1).use));
 }
 
 int main(void)
