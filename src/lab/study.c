@@ -442,6 +442,8 @@ pj_status pji_study_parse(struct pji_study *study, const char *text, size_t len,
                           struct pj_error *err)
 {
     *study = (struct pji_study){0};
+    if (len > STUDY_BYTES_MOST) /* an agent gets it from the wire */
+        return pji_fail(err, PJ_EINVAL, "%s is larger than %d bytes", path, (int)STUDY_BYTES_MOST);
     study->path = pji_dup(path, err);
     study->dir = study->path ? folder_of(path, err) : NULL;
     study->text = study->dir ? pji_dupn(text, len, err) : NULL;

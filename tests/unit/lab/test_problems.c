@@ -257,6 +257,14 @@ static void test_bytes(void **state)
     assert_non_null(strstr(err.text, "NUL"));
     pji_study_fini(&study);
     err = (struct pj_error){0};
+    size_t len = (4 << 20) + 1;
+    char *much = test_malloc(len);
+    memset(much, '#', len);
+    assert_int_equal(pji_study_parse(&study, much, len, "s.yaml", &err), PJ_EINVAL);
+    assert_string_equal(err.text, "s.yaml is larger than 4194304 bytes");
+    pji_study_fini(&study);
+    test_free(much);
+    err = (struct pj_error){0};
     assert_int_equal(pji_study_read(&study, "/no/such/study.yaml", &err), PJ_ENOTFOUND);
     assert_non_null(strstr(err.text, "/no/such/study.yaml"));
     pji_study_fini(&study);
