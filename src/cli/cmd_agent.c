@@ -134,12 +134,7 @@ static int run(const struct pji_args *args)
     config.stop_fd = signals.fd;
     if (status == PJ_OK)
         status = pji_agent_run(&config, &err);
-    if (signals.fd >= 0) {
-        struct pji_signal seen; /* else it would end us once the mask is restored */
-        while (pji_signals_read(&signals, &seen, NULL) == PJ_OK)
-            continue;
-        pji_signals_close(&signals);
-    }
+    pji_signals_leave(&signals);
     if (status != PJ_OK)
         return fail(&err, status == PJ_EINVAL ? 2 : 1);
     return 0;

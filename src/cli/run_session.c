@@ -100,8 +100,7 @@ static void watcher_end(struct watcher *w)
         (void)n;
         pthread_join(w->thread, NULL);
     }
-    if (w->signals.fd >= 0)
-        pji_signals_close(&w->signals);
+    pji_signals_leave(&w->signals);
     if (w->stop_fd >= 0)
         close(w->stop_fd);
     if (w->end_fd >= 0)

@@ -51,7 +51,13 @@ void pji_signals_close(struct pji_signals *signals)
 {
     if (signals->fd < 0)
         return;
-    close(signals->fd);
-    signals->fd = -1;
+    pji_signals_leave(signals);
     pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
+}
+
+void pji_signals_leave(struct pji_signals *signals)
+{
+    if (signals->fd >= 0)
+        close(signals->fd);
+    signals->fd = -1;
 }

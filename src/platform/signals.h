@@ -25,5 +25,8 @@ pj_status pji_signals_open(struct pji_signals *signals, const int *numbers, stru
 pj_status pji_signals_read(struct pji_signals *signals, struct pji_signal *out,
                            struct pj_error *err);
 void pji_signals_close(struct pji_signals *signals); /* restores the mask */
+/* For a program that ends now and has its exit code: the signals stay blocked, so that one that
+ * comes late, or was not read, does not end it in another way. */
+void pji_signals_leave(struct pji_signals *signals);
 
 #endif

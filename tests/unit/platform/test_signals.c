@@ -63,6 +63,25 @@ static void test_nested(void **state)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* A second Ctrl-C that comes when all is done must not be what a program ends of. */
+static void test_left(void **state)
+{
+    (void)state;
+    struct pji_signals signals;
+    sigset_t set;
+    int number = 0;
+    assert_int_equal(pji_signals_open(&signals, (const int[]){SIGINT, 0}, NULL), PJ_OK);
+    raise(SIGINT);
+    pji_signals_leave(&signals);
+    pji_signals_leave(&signals); /* harmless */
+    assert_true(is_blocked(SIGINT));
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    assert_int_equal(sigwait(&set, &number), 0);
+    assert_int_equal(number, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -95,10 +114,8 @@ static void test_child(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),
-        cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_child),
+        cmocka_unit_test(test_read),    cmocka_unit_test(test_nested), cmocka_unit_test(test_left),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_child),
     };
     return cmocka_run_group_tests_name("signals", tests, NULL, NULL);
 }
