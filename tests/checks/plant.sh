@@ -114,10 +114,10 @@ sanitize)
     # one small test is enough to see that a fault in it is found and named
     awk '/^int main\(void\)/ { print; getline; print; print "    char *planted = malloc(1);"
                              print "    free(planted);"; print "    (void)!write(2, planted, 1);"; next }
-         { print }' "$root/tests/unit/report/test_doc.c" >"$dir/test.c"
-    { echo '#include <unistd.h>'; cat "$dir/test.c"; } >"$dir/tests/unit/report/test_doc.c"
+         { print }' "$root/tests/unit/core/test_text.c" >"$dir/test.c"
+    { echo '#include <unistd.h>'; cat "$dir/test.c"; } >"$dir/tests/unit/core/test_text.c"
     sed -i "s/'werror=true'/'werror=false'/" "$dir/meson.build"
-    expect 'heap-use-after-free' "$dir/tools/check-sanitize" "$dir" report/doc
+    expect 'heap-use-after-free' "$dir/tools/check-sanitize" "$dir" core/text
     ;;
 symbols | symbols-missing | symbols-soname)
     clean "$dir/tools/check-symbols" "${PERJOULE_BUILD_ROOT:?}/src/library/libperjoule.so" "$dir"

@@ -6,9 +6,10 @@ attempt that ended has a reason, and `resume` completes the plan without running
 Output is TAP. Instants come from a seed, so a failure can be run again:
 
     kill_matrix.py --build BUILD [--runner 30] [--engine 10] [--meter 10] [--stop 2] [--seed 1]
-                   [--server 'ARGV…' --model FILE]     a real server in place of the stub
+                   [--jobs 1] [--server 'ARGV…' --model FILE]     a real server in place of the stub
 """
 import argparse
+import concurrent.futures
 import csv
 import io
 import json
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 import uuid
+import zlib
 
 STUDY = """\
 study: kill-matrix
@@ -65,12 +67,14 @@ class Skipped(Exception):
 
 
 class Bench:
-    def __init__(self, options):
+    """A folder, a mark and random numbers of its own for each case: cases can run side by side."""
+
+    def __init__(self, options, name, index):
         self.options = options
         self.perjoule = os.path.join(options.build, "src", "cli", "perjoule")
         self.dir = tempfile.mkdtemp(prefix="perjoule-kill-")
         self.mark = "PERJOULE_TEST_MARK=" + uuid.uuid4().hex
-        self.random = random.Random(options.seed)
+        self.random = random.Random(zlib.crc32(("%d/%s/%d" % (options.seed, name, index)).encode()))
         self.real = options.server is not None
         if self.real:
             self.server = shlex.split(options.server)
@@ -309,6 +313,27 @@ class Bench:
 ENGINE_REASONS = {"engine_died", "engine_start", "request_errors", "load", "timeout"}
 
 
+def run_case(options, name, index, run):
+    """What there is to say of a case, and whether it failed."""
+    bench = Bench(options, name, index)
+    what = "%s, instant %d" % (name, index + 1)
+    try:
+        run(bench, index)
+    except Skipped as reason:
+        return "ok", "%s # SKIP %s" % (what, reason)
+    except Failed as error:
+        lines = ["# " + line for line in str(error).splitlines()]
+        return "not ok", "\n".join(["%s (seed %d)" % (what, options.seed), *lines])
+    finally:
+        bench.close()
+    return "ok", what
+
+
+def say(number, end):
+    print("%s %d - %s" % (end[0], number, end[1]), flush=True)
+    return end[0] != "ok"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default=os.environ.get("PERJOULE_BUILD_ROOT"))
@@ -317,6 +342,7 @@ def main():
     parser.add_argument("--meter", type=int, default=10)
     parser.add_argument("--stop", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="so many cases side by side")
     parser.add_argument("--server")
     parser.add_argument("--model")
     options = parser.parse_args()
@@ -324,37 +350,25 @@ def main():
     if options.model is not None and not os.path.exists(options.model):
         print("1..0 # SKIP no model: run tools/fetch-model")
         return 0
-    bench = Bench(options)
-    cases = [("SIGKILL of perjoule", i, lambda i=i: bench.kill_runner(i))
-             for i in range(options.runner)]
-    cases += [("SIGKILL of the engine", i, lambda i=i: bench.hit_child(
-        i, "engine", signal.SIGKILL, ENGINE_REASONS)) for i in range(options.engine)]
-    cases += [("SIGKILL of the meter", i, lambda i=i: bench.hit_child(
-        i, "meter", signal.SIGKILL, {"meter_lost", "meter_start"})) for i in range(options.meter)]
-    cases += [("SIGSTOP of the engine", i, lambda i=i: bench.hit_child(
-        1000 + i, "engine", signal.SIGSTOP, ENGINE_REASONS)) for i in range(options.stop)]
-    cases += [("SIGSTOP of the meter", i, lambda i=i: bench.hit_child(
-        1000 + i, "meter", signal.SIGSTOP, {"meter_lost", "meter_start"}))
-        for i in range(options.stop)]
-    cases += [("Ctrl-C, %d times" % times, i, lambda i=i, times=times: bench.interrupt(i, times))
-              for times in (1, 2) for i in range(options.stop)]
-    if not bench.real:
-        cases += [("full disk", i, lambda i=i: bench.full_disk(i)) for i in range(options.stop // 2)]
+    killed, stopped = signal.SIGKILL, signal.SIGSTOP
+    meter = {"meter_lost", "meter_start"}
+    kinds = [("SIGKILL of perjoule", options.runner, lambda b, i: b.kill_runner(i)),
+             ("SIGKILL of the engine", options.engine,
+              lambda b, i: b.hit_child(i, "engine", killed, ENGINE_REASONS)),
+             ("SIGKILL of the meter", options.meter,
+              lambda b, i: b.hit_child(i, "meter", killed, meter)),
+             ("SIGSTOP of the engine", options.stop,
+              lambda b, i: b.hit_child(i, "engine", stopped, ENGINE_REASONS)),
+             ("SIGSTOP of the meter", options.stop,
+              lambda b, i: b.hit_child(i, "meter", stopped, meter)),
+             ("Ctrl-C, 1 times", options.stop, lambda b, i: b.interrupt(i, 1)),
+             ("Ctrl-C, 2 times", options.stop, lambda b, i: b.interrupt(i, 2)),
+             ("full disk", 0 if options.server else options.stop // 2, lambda b, i: b.full_disk(i))]
+    cases = [(name, index, run) for name, n, run in kinds for index in range(n)]
     print("1..%d" % len(cases), flush=True)
-    bad = 0
-    for number, (name, index, run) in enumerate(cases, 1):
-        try:
-            run()
-            print("ok %d - %s, instant %d" % (number, name, index + 1), flush=True)
-        except Skipped as reason:
-            print("ok %d - %s # SKIP %s" % (number, name, reason), flush=True)
-        except Failed as error:
-            bad += 1
-            print("not ok %d - %s, instant %d (seed %d)" % (number, name, index + 1, options.seed))
-            for line in str(error).splitlines():
-                print("# " + line, flush=True)
-    bench.close()
-    return 1 if bad else 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        ends = pool.map(lambda case: run_case(options, *case), cases)
+        return 1 if any([say(number, end) for number, end in enumerate(ends, 1)]) else 0
 
 
 if __name__ == "__main__":
