@@ -126,13 +126,6 @@ static pj_status take_rows(struct reader *reader, struct pji_csv *csv, struct pj
     return status == PJI_CSV_END ? PJ_OK : status;
 }
 
-static int by_time(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static pj_status sort_edges(struct pji_windows *windows, struct pj_error *err)
 {
     const int64_t end_ns = -PJI_TRACE_BEGINNING;
@@ -148,7 +141,7 @@ static pj_status sort_edges(struct pji_windows *windows, struct pj_error *err)
         if (t_ns > PJI_TRACE_BEGINNING && t_ns < end_ns) /* no reading lies beyond */
             windows->edges_ns[windows->n_edges++] = t_ns;
     }
-    qsort(windows->edges_ns, windows->n_edges, sizeof *windows->edges_ns, by_time);
+    qsort(windows->edges_ns, windows->n_edges, sizeof *windows->edges_ns, pji_i64_order);
     return PJ_OK;
 }
 

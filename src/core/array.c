@@ -40,3 +40,9 @@ void *pji_zalloc(size_t count, size_t size, struct pj_error *err)
         pji_error_set(err, PJ_ENOMEM, 0, "out of memory: %zu elements of %zu bytes", count, size);
     return p;
 }
+
+int pji_i64_order(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}

@@ -20,4 +20,7 @@ pj_status pji_array_reserve(void *array, size_t *cap, size_t need, size_t size,
 /* calloc that reports PJ_ENOMEM; NULL on failure. */
 void *pji_zalloc(size_t count, size_t size, struct pj_error *err);
 
+/* For qsort: int64_t, ascending. */
+int pji_i64_order(const void *a, const void *b);
+
 #endif

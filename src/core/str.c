@@ -245,3 +245,11 @@ void pji_hide(char *text, size_t len, const char *secret)
         memset(at, '*', n);
     }
 }
+
+bool pji_is_one_line(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return false;
+    return true;
+}

@@ -41,6 +41,10 @@ char *pji_dupn(const char *text, size_t len, struct pj_error *err);
 /* Every occurrence of a secret (NULL or empty: none) in text[0..len) becomes as many asterisks. */
 void pji_hide(char *text, size_t len, const char *secret);
 
+/* No control character in it (U+0000 to U+001F, U+007F): one line, as a header or a path takes it.
+ */
+bool pji_is_one_line(const char *text, size_t len);
+
 /* text for people, on one line and with nothing that a terminal would obey: control characters as
  * \n, \t, \r, \xHH, those of U+0080 to U+009F as \u00HH. Not to be read back. */
 void pji_str_add_shown(struct pji_str *s, const char *text);

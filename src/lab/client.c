@@ -49,12 +49,6 @@ static bool on_gpu(const struct pji_circumstances *around)
     return false;
 }
 
-static int by_time(const void *a, const void *b)
-{
-    int64_t p = *(const int64_t *)a, q = *(const int64_t *)b;
-    return (p > q) - (p < q);
-}
-
 /* A request waits for its time and, where the load allows so many in flight, for the end of one of
  * those before it: the k-th may leave when k - cap + 1 of them have ended. That wait is the load's
  * own; what comes on top is the client's. */
@@ -71,7 +65,7 @@ static pj_status own_lags(struct pji_sample *lags, const struct pji_load_result 
     for (size_t i = 0; i < load->n; i++)
         if (load->records[i].end_ns != 0)
             ends[n_ends++] = load->records[i].end_ns;
-    qsort(ends, n_ends, sizeof *ends, by_time);
+    qsort(ends, n_ends, sizeof *ends, pji_i64_order);
     for (size_t i = 0; i < load->n; i++) {
         const struct pji_request_record *r = &load->records[i];
         int64_t from_ns = r->scheduled_ns;

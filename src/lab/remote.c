@@ -2,6 +2,7 @@
 #include "lab/remote_inside.h"
 
 #include "core/array.h"
+#include "core/str.h"
 #include "core/units.h"
 #include "platform/clock.h"
 #include "platform/durable.h"
@@ -33,14 +34,6 @@ static char *below_study(const struct pji_study *study, const char *path, struct
     return out;
 }
 
-static bool is_one_line(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-            return false;
-    return true;
-}
-
 static pj_status read_token_file(struct pji_remote *remote, struct pj_error *err)
 {
     size_t len = 0;
@@ -52,7 +45,7 @@ static pj_status read_token_file(struct pji_remote *remote, struct pj_error *err
         remote->token[--len] = '\0';
     if (status == PJ_OK && len == 0)
         status = pji_fail(err, PJ_EINVAL, "the token file %s is empty", path);
-    else if (status == PJ_OK && !is_one_line(remote->token, len))
+    else if (status == PJ_OK && !pji_is_one_line(remote->token, len))
         status =
             pji_fail(err, PJ_EINVAL,
                      "the token file %s holds more than one line, or a control character: copy "

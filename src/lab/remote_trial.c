@@ -240,27 +240,30 @@ static pj_status ended(struct job *j, pj_status status)
     }
 }
 
-/* A full disk is no property of the trial: it is given back, and the run stops, as at home. */
-static pj_status no_room(struct job *j, const char *words)
+/* What is no property of the trial gives it back and stops the run: every other attempt would end
+ * alike, until nothing is left of the plan. */
+static pj_status give_back(struct job *j, pj_status code, const char *lead, const char *words,
+                           const char *reason)
 {
-    pji_error_set(&j->error, PJ_ENOSPC, 0, "the testbed's disk is full: %s", words);
+    pji_error_set(&j->error, code, 0, "%s: %s", lead, words);
     pji_log(j->remote->env->log, PJI_LOG_ERROR, "%s", j->error.text);
     j->out->state = PJI_TRIAL_PLANNED;
-    j->out->disk_full = true;
-    snprintf(j->out->reason, sizeof j->out->reason, "disk");
-    return PJ_ENOSPC;
+    snprintf(j->out->reason, sizeof j->out->reason, "%s", reason);
+    return code;
 }
 
-/* Neither is what the testbed's owner allows, or has in his files: every other attempt would be
- * refused too, until nothing is left of the plan. */
+/* As a full disk at home does. */
+static pj_status no_room(struct job *j, const char *words)
+{
+    j->out->disk_full = true;
+    return give_back(j, PJ_ENOSPC, "the testbed's disk is full", words, "disk");
+}
+
+/* Neither is what the testbed's owner allows, or has in his files. */
 static pj_status turned_away(struct job *j, const char *words)
 {
-    pji_error_set(&j->error, PJ_EACCESS, 0, "the agent refuses the trial: %s", words);
-    pji_log(j->remote->env->log, PJI_LOG_ERROR, "%s", j->error.text);
-    j->out->state = PJI_TRIAL_PLANNED;
     j->out->agent_refuses = true;
-    snprintf(j->out->reason, sizeof j->out->reason, "agent_refused");
-    return PJ_EACCESS;
+    return give_back(j, PJ_EACCESS, "the agent refuses the trial", words, "agent_refused");
 }
 
 /* One answer to a submission: PJ_OK accepted, PJ_EBUSY: ask again later. */

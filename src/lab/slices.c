@@ -202,12 +202,6 @@ static int by_first_token(const void *a, const void *b)
            ((*x)->first_token_ns < (*y)->first_token_ns);
 }
 
-static int by_stamp(const void *a, const void *b)
-{
-    const int64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
 static pj_status find_stamps(struct slicing *s, struct pj_error *err)
 {
     size_t n = 0;
@@ -222,7 +216,7 @@ static pj_status find_stamps(struct slicing *s, struct pj_error *err)
             s->stamps[s->n_stamps++] = r->token_ns[k];
     }
     if (s->n_stamps > 1)
-        qsort(s->stamps, s->n_stamps, sizeof *s->stamps, by_stamp);
+        qsort(s->stamps, s->n_stamps, sizeof *s->stamps, pji_i64_order);
     return PJ_OK;
 }
 

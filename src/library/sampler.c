@@ -18,13 +18,6 @@
 
 enum { POINTS = 1024 };
 
-static int compare_times(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static size_t longest(const struct pj_session *session)
 {
     size_t most = 0;
@@ -44,7 +37,7 @@ static void fold(struct pj_session *session)
     if (longest(session) < session->fold_at ||
         !pji_pool_edges(&session->pool, session->edges_ns, &fold.n_edges))
         return;
-    qsort(session->edges_ns, fold.n_edges, sizeof *session->edges_ns, compare_times);
+    qsort(session->edges_ns, fold.n_edges, sizeof *session->edges_ns, pji_i64_order);
     for (size_t i = 0; i < session->trace.header.n_channels; i++)
         pji_series_fold(&session->trace.series[i], &fold);
     most = longest(session);

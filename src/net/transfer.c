@@ -112,10 +112,7 @@ void pji_transfer_free(struct pji_transfer *t)
 
 static bool is_clean(const char *text)
 {
-    for (; text && *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return false;
-    return true;
+    return text == NULL || pji_is_one_line(text, strlen(text));
 }
 
 /* Replaces *slot by a copy of text when they differ; *changed is set then. */

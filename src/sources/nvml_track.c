@@ -1,6 +1,7 @@
 /* Readings from a power sample buffer: see nvml_track.h. */
 #include "sources/nvml_track.h"
 
+#include "core/array.h"
 #include "core/units.h"
 
 #include <errno.h>
@@ -25,12 +26,6 @@ int64_t pji_nvml_wall_offset(const struct pji_platform *platform)
     return offset_ns;
 }
 
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 int64_t pji_nvml_spacing(const struct pji_nvml_point *points, size_t n, int64_t *scratch)
 {
     size_t steps = 0;
@@ -39,7 +34,7 @@ int64_t pji_nvml_spacing(const struct pji_nvml_point *points, size_t n, int64_t 
             scratch[steps++] = (int64_t)(points[i].device_us - points[i - 1].device_us);
     if (steps < 2)
         return 0;
-    qsort(scratch, steps, sizeof *scratch, compare);
+    qsort(scratch, steps, sizeof *scratch, pji_i64_order);
     return scratch[steps / 2] * PJI_NS_PER_US;
 }
 

@@ -22,19 +22,12 @@ struct watch {
     int64_t steps_ns[MOST_STEPS];
 };
 
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 void pji_call_cost_of(struct pji_call_cost *out, int64_t *durs_ns, size_t n)
 {
     *out = (struct pji_call_cost){.calls = n};
     if (n == 0)
         return;
-    qsort(durs_ns, n, sizeof *durs_ns, compare);
+    qsort(durs_ns, n, sizeof *durs_ns, pji_i64_order);
     out->p50_ns = durs_ns[n / 2];
     out->p99_ns = durs_ns[n - 1 < n * 99 / 100 ? n - 1 : n * 99 / 100];
 }

@@ -20,6 +20,16 @@ WORDS = ("river stone light under bridge rain small birds green paper clock wind
          "signal engine market winter copper thread island mirror harbour letter candle orange valley "
          "meadow silver quiet narrow morning shadow").split()
 
+ANSWERS = """\
+task:
+  name: answers
+  items: prompts.jsonl
+  prompt: "{{prompt}}"
+  max_tokens: {tokens}
+  ignore_eos: true
+  temperature: 0
+"""
+
 BATCH = """\
 study: batch
 question: What does a token cost when {levels} requests are answered together?
@@ -28,13 +38,7 @@ repetitions: {repetitions}
 order: {{seed: 20261121}}
 engine: {{kind: openai, base_url: {url}}}
 load: {{kind: closed, concurrency: "${{concurrency}}"}}
-task:
-  name: answers
-  items: prompts.jsonl
-  prompt: "{{prompt}}"
-  max_tokens: {tokens}
-  ignore_eos: true
-  temperature: 0
+""" + ANSWERS + """\
 phases: {{warmup: {pause}, idle: {pause}, cooldown: 0s}}
 limits: {{request: 2m, trial: 8m}}
 {gates}"""
@@ -66,13 +70,7 @@ engine:
   model: random-decoder
   args: ["${{serving}}", "--slots=16", "--context=1024"{server}]
 load: {{kind: closed, concurrency: 16}}
-task:
-  name: answers
-  items: prompts.jsonl
-  prompt: "{{prompt}}"
-  max_tokens: {tokens}
-  ignore_eos: true
-  temperature: 0
+""" + ANSWERS + """\
 baseline: 10s
 phases: {{warmup: {pause}, idle: {pause}, cooldown: {{until: settled, max: 1m, over: 10s}}}}
 limits: {{request: 2m, trial: 8m}}
